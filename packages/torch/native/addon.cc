@@ -1,0 +1,19 @@
+#include <napi.h>
+
+#include "autograd.h"
+#include "dispatch.h"
+#include "env.h"
+#include "runtime.h"
+#include "tensor.h"
+
+// Each environment (main thread, worker) gets its own state, freed when it ends.
+Napi::Object Init(Napi::Env env, Napi::Object exports) {
+  env.SetInstanceData(new shallows::EnvData());
+  shallows::registerDispatch(env, exports);
+  shallows::registerTensor(env, exports);
+  shallows::registerAutograd(env, exports);
+  shallows::registerRuntime(env, exports);
+  return exports;
+}
+
+NODE_API_MODULE(shallows_torch, Init)

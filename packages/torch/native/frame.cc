@@ -1,0 +1,492 @@
+#include "frame.h"
+
+#include <ATen/TensorSubclassLikeUtils.h>
+#include <ATen/core/Generator.h>
+#include <ATen/core/List.h>
+#include <ATen/ops/scalar_tensor.h>
+#include <c10/core/MemoryFormat.h>
+
+#include <cmath>
+#include <sstream>
+#include <unordered_map>
+
+namespace shallows {
+namespace {
+
+constexpr double kSafeInteger = 9007199254740991.0;
+
+const std::unordered_map<std::string, c10::ScalarType>& dtypeTable() {
+  static const std::unordered_map<std::string, c10::ScalarType> table = {
+      {"float32", c10::ScalarType::Float},           {"float64", c10::ScalarType::Double},
+      {"float16", c10::ScalarType::Half},            {"bfloat16", c10::ScalarType::BFloat16},
+      {"int8", c10::ScalarType::Char},               {"int16", c10::ScalarType::Short},
+      {"int32", c10::ScalarType::Int},               {"int64", c10::ScalarType::Long},
+      {"uint8", c10::ScalarType::Byte},              {"bool", c10::ScalarType::Bool},
+      {"complex32", c10::ScalarType::ComplexHalf},   {"complex64", c10::ScalarType::ComplexFloat},
+      {"complex128", c10::ScalarType::ComplexDouble},
+  };
+  return table;
+}
+
+const std::unordered_map<std::string, c10::Layout>& layoutTable() {
+  static const std::unordered_map<std::string, c10::Layout> table = {
+      {"strided", c10::Layout::Strided},       {"sparse_coo", c10::Layout::Sparse},
+      {"sparse_csr", c10::Layout::SparseCsr},  {"sparse_csc", c10::Layout::SparseCsc},
+      {"sparse_bsr", c10::Layout::SparseBsr},  {"sparse_bsc", c10::Layout::SparseBsc},
+      {"mkldnn", c10::Layout::Mkldnn},
+  };
+  return table;
+}
+
+const std::unordered_map<std::string, c10::MemoryFormat>& memoryFormatTable() {
+  static const std::unordered_map<std::string, c10::MemoryFormat> table = {
+      {"contiguous", c10::MemoryFormat::Contiguous},
+      {"channels_last", c10::MemoryFormat::ChannelsLast},
+      {"channels_last_3d", c10::MemoryFormat::ChannelsLast3d},
+      {"preserve", c10::MemoryFormat::Preserve},
+  };
+  return table;
+}
+
+template <typename Table>
+auto lookUp(const Table& table, const std::string& name, const char* what) {
+  auto found = table.find(name);
+  if (found != table.end()) return found->second;
+  std::vector<std::string> names;
+  for (const auto& entry : table) names.push_back(entry.first);
+  std::sort(names.begin(), names.end());
+  std::string list;
+  for (const auto& each : names) list += (list.empty() ? "" : ", ") + each;
+  throw Mismatch{std::string("expected a ") + what + " (one of " + list + "), got '" + name + "'"};
+}
+
+[[noreturn]] void mismatch(const std::string& expected, Reader& reader) {
+  throw Mismatch{"expected " + expected + ", got " + reader.describe()};
+}
+
+int64_t readInteger(Reader& reader) {
+  if (reader.peek() == kBigInt) {
+    reader.tag();
+    return reader.bigInt();
+  }
+  if (reader.peek() != kNumber) mismatch("an integer", reader);
+  reader.tag();
+  const double value = reader.next();
+  if (!(std::trunc(value) == value) || std::abs(value) > kSafeInteger) {
+    std::ostringstream text;
+    text << "expected an integer, got " << value;
+    throw Mismatch{text.str()};
+  }
+  return static_cast<int64_t>(value);
+}
+
+double readFloat(Reader& reader) {
+  if (reader.peek() == kBigInt) {
+    reader.tag();
+    return static_cast<double>(reader.bigInt());
+  }
+  if (reader.peek() != kNumber) mismatch("a number", reader);
+  reader.tag();
+  return reader.next();
+}
+
+// A JavaScript number is an integer scalar where it is whole, as Python's `2` and `2.0` cannot be told apart here.
+// -0 stays a float, so that its sign is not lost.
+c10::Scalar readScalar(Reader& reader) {
+  switch (reader.peek()) {
+    case kTrue:
+      reader.tag();
+      return c10::Scalar(true);
+    case kFalse:
+      reader.tag();
+      return c10::Scalar(false);
+    case kBigInt:
+      reader.tag();
+      return c10::Scalar(reader.bigInt());
+    case kNumber: {
+      reader.tag();
+      const double value = reader.next();
+      const bool whole = std::trunc(value) == value && std::abs(value) <= kSafeInteger;
+      if (whole && !(value == 0.0 && std::signbit(value))) return c10::Scalar(static_cast<int64_t>(value));
+      return c10::Scalar(value);
+    }
+    default:
+      mismatch("a number or boolean", reader);
+  }
+}
+
+c10::Device readDevice(const std::string& text) {
+  try {
+    return c10::Device(text);
+  } catch (const c10::Error&) {
+    throw Mismatch{"expected a device such as 'cpu' or 'cuda:0', got '" + text.substr(0, 80) + "'"};
+  }
+}
+
+c10::IValue readList(EnvData& env, Reader& reader, const ArgumentType& type) {
+  const ArgumentType& element = *type.element;
+  const bool single = reader.peek() != kListTag;
+  size_t length = 1;
+  if (single) {
+    const bool number = reader.peek() == kNumber || reader.peek() == kBigInt;
+    if (type.fixedLength <= 0 || !number) mismatch(type.text, reader);
+    length = static_cast<size_t>(type.fixedLength);
+  } else {
+    reader.tag();
+    length = reader.count();
+  }
+  const size_t start = reader.position();
+  const auto rewind = [&] {
+    if (single) reader.seek(start);
+  };
+  if (element.optional) {
+    if (element.kind != Kind::kTensor) throw Mismatch{"the type " + type.text + " has no JavaScript form"};
+    c10::List<std::optional<at::Tensor>> list;
+    list.reserve(length);
+    for (size_t i = 0; i < length; ++i) {
+      if (reader.peek() == kNone) {
+        reader.tag();
+        list.push_back(std::nullopt);
+      } else {
+        list.push_back(readValue(env, reader, element, false).toTensor());
+      }
+    }
+    return list;
+  }
+  switch (element.kind) {
+    case Kind::kTensor: {
+      c10::List<at::Tensor> list;
+      list.reserve(length);
+      for (size_t i = 0; i < length; ++i) {
+        if (reader.peek() != kTensorTag) mismatch("a tensor", reader);
+        reader.tag();
+        list.push_back(env.tensor(reader.next()));
+      }
+      return list;
+    }
+    case Kind::kInt: {
+      c10::List<int64_t> list;
+      list.reserve(length);
+      for (size_t i = 0; i < length; ++i, rewind()) list.push_back(readInteger(reader));
+      if (single) reader.skip();
+      return list;
+    }
+    case Kind::kFloat: {
+      c10::List<double> list;
+      list.reserve(length);
+      for (size_t i = 0; i < length; ++i, rewind()) list.push_back(readFloat(reader));
+      if (single) reader.skip();
+      return list;
+    }
+    case Kind::kBool: {
+      c10::List<bool> list;
+      list.reserve(length);
+      for (size_t i = 0; i < length; ++i) {
+        const Tag tag = reader.peek();
+        if (tag != kTrue && tag != kFalse) mismatch("a boolean", reader);
+        reader.tag();
+        list.push_back(tag == kTrue);
+      }
+      return list;
+    }
+    case Kind::kScalar: {
+      c10::List<c10::Scalar> list;
+      list.reserve(length);
+      for (size_t i = 0; i < length; ++i, rewind()) list.push_back(readScalar(reader));
+      if (single) reader.skip();
+      return c10::IValue(list);
+    }
+    case Kind::kString: {
+      c10::List<std::string> list;
+      list.reserve(length);
+      for (size_t i = 0; i < length; ++i) {
+        if (reader.peek() != kStringTag) mismatch("a string", reader);
+        reader.tag();
+        list.push_back(reader.text());
+      }
+      return list;
+    }
+    default:
+      throw Mismatch{"the type " + type.text + " has no JavaScript form"};
+  }
+}
+
+}  // namespace
+
+double Reader::next() {
+  TORCH_INTERNAL_ASSERT(position_ < end_, "internal: the call frame ends early");
+  return data_[position_++];
+}
+
+Tag Reader::peek() const {
+  TORCH_INTERNAL_ASSERT(position_ < end_, "internal: the call frame ends early");
+  return static_cast<Tag>(static_cast<int>(data_[position_]));
+}
+
+Tag Reader::tag() { return static_cast<Tag>(static_cast<int>(next())); }
+
+size_t Reader::count() { return static_cast<size_t>(next()); }
+
+int64_t Reader::bigInt() {
+  const auto high = static_cast<int64_t>(next());
+  const auto low = static_cast<uint64_t>(next());
+  return static_cast<int64_t>((static_cast<uint64_t>(high) << 32) | low);
+}
+
+std::string Reader::text() {
+  const size_t length = count();
+  std::string out;
+  out.reserve(length);
+  for (size_t i = 0; i < length; ++i) {
+    auto unit = static_cast<uint32_t>(next());
+    if (unit >= 0xD800 && unit < 0xDC00 && i + 1 < length) {
+      const auto low = static_cast<uint32_t>(data_[position_]);
+      if (low >= 0xDC00 && low < 0xE000) {
+        unit = 0x10000 + ((unit - 0xD800) << 10) + (low - 0xDC00);
+        ++position_;
+        ++i;
+      }
+    }
+    if (unit < 0x80) {
+      out.push_back(static_cast<char>(unit));
+    } else if (unit < 0x800) {
+      out.push_back(static_cast<char>(0xC0 | (unit >> 6)));
+      out.push_back(static_cast<char>(0x80 | (unit & 0x3F)));
+    } else if (unit < 0x10000) {
+      out.push_back(static_cast<char>(0xE0 | (unit >> 12)));
+      out.push_back(static_cast<char>(0x80 | ((unit >> 6) & 0x3F)));
+      out.push_back(static_cast<char>(0x80 | (unit & 0x3F)));
+    } else {
+      out.push_back(static_cast<char>(0xF0 | (unit >> 18)));
+      out.push_back(static_cast<char>(0x80 | ((unit >> 12) & 0x3F)));
+      out.push_back(static_cast<char>(0x80 | ((unit >> 6) & 0x3F)));
+      out.push_back(static_cast<char>(0x80 | (unit & 0x3F)));
+    }
+  }
+  return out;
+}
+
+void Reader::skip() {
+  switch (tag()) {
+    case kNumber:
+    case kTensorTag:
+    case kGeneratorTag:
+    case kSame:
+      next();
+      break;
+    case kBigInt:
+    case kComplex:
+      next();
+      next();
+      break;
+    case kStringTag:
+      position_ += count();
+      break;
+    case kListTag: {
+      const size_t length = count();
+      for (size_t i = 0; i < length; ++i) skip();
+      break;
+    }
+    default:
+      break;
+  }
+}
+
+std::string Reader::describe() {
+  switch (tag()) {
+    case kNone:
+      return "null";
+    case kNumber: {
+      std::ostringstream text;
+      text << "the number " << next();
+      return text.str();
+    }
+    case kTrue:
+      return "true";
+    case kFalse:
+      return "false";
+    case kTensorTag:
+      return "a tensor";
+    case kListTag: {
+      const size_t length = count();
+      return "an array of length " + std::to_string(length);
+    }
+    case kStringTag:
+      return "the string '" + text().substr(0, 80) + "'";
+    case kBigInt:
+      return "the bigint " + std::to_string(bigInt()) + "n";
+    case kGeneratorTag:
+      return "a generator";
+    default:
+      return "something else";
+  }
+}
+
+void Writer::integer(int64_t value) {
+  if (value <= static_cast<int64_t>(kSafeInteger) && value >= -static_cast<int64_t>(kSafeInteger)) {
+    put(kNumber);
+    put(static_cast<double>(value));
+    return;
+  }
+  put(kBigInt);
+  put(static_cast<double>(value >> 32));
+  put(static_cast<double>(static_cast<uint64_t>(value) & 0xFFFFFFFFu));
+}
+
+// Results are ASCII in practice (names, equations); other bytes go over as Latin-1 units.
+void Writer::text(const std::string& utf8) {
+  put(kStringTag);
+  put(static_cast<double>(utf8.size()));
+  for (const char c : utf8) put(static_cast<double>(static_cast<unsigned char>(c)));
+}
+
+c10::IValue readValue(EnvData& env, Reader& reader, const ArgumentType& type, bool acceptsNumber) {
+  const Tag tag = reader.peek();
+  if (tag == kNone) {
+    if (type.optional) {
+      reader.tag();
+      return c10::IValue();
+    }
+    mismatch(type.text, reader);
+  }
+  switch (type.kind) {
+    case Kind::kTensor: {
+      if (tag == kTensorTag) {
+        reader.tag();
+        return env.tensor(reader.next());
+      }
+      if (acceptsNumber && (tag == kNumber || tag == kBigInt || tag == kTrue || tag == kFalse)) {
+        const c10::Scalar scalar = readScalar(reader);
+        at::Tensor wrapped = at::scalar_tensor(scalar, at::device(at::kCPU).dtype(scalar.type()));
+        wrapped.unsafeGetTensorImpl()->set_wrapped_number(true);
+        return wrapped;
+      }
+      mismatch(acceptsNumber ? "a tensor or a number" : "a tensor", reader);
+    }
+    case Kind::kInt:
+      return readInteger(reader);
+    case Kind::kFloat:
+      return readFloat(reader);
+    case Kind::kBool:
+      if (tag != kTrue && tag != kFalse) mismatch("a boolean", reader);
+      reader.tag();
+      return tag == kTrue;
+    case Kind::kScalar:
+      return readScalar(reader);
+    case Kind::kString:
+      if (tag != kStringTag) mismatch("a string", reader);
+      reader.tag();
+      return reader.text();
+    case Kind::kDType:
+      if (tag != kStringTag) mismatch("a dtype such as 'float32'", reader);
+      reader.tag();
+      return static_cast<int64_t>(lookUp(dtypeTable(), reader.text(), "dtype"));
+    case Kind::kLayout:
+      if (tag != kStringTag) mismatch("a layout such as 'strided'", reader);
+      reader.tag();
+      return static_cast<int64_t>(lookUp(layoutTable(), reader.text(), "layout"));
+    case Kind::kMemoryFormat:
+      if (tag != kStringTag) mismatch("a memory format such as 'channels_last'", reader);
+      reader.tag();
+      return static_cast<int64_t>(lookUp(memoryFormatTable(), reader.text(), "memory format"));
+    case Kind::kDevice:
+      if (tag != kStringTag) mismatch("a device such as 'cpu'", reader);
+      reader.tag();
+      return readDevice(reader.text());
+    case Kind::kGenerator:
+      if (tag != kGeneratorTag) mismatch("a Generator", reader);
+      reader.tag();
+      return env.generator(reader.next());
+    case Kind::kList:
+      return readList(env, reader, type);
+    case Kind::kUnsupported:
+      throw Mismatch{"the type " + type.text + " has no JavaScript form"};
+  }
+  throw Mismatch{"internal: unknown argument type"};
+}
+
+void writeValue(EnvData& env, Writer& writer, const c10::IValue& value) {
+  if (value.isTensor()) {
+    const at::Tensor& tensor = value.toTensor();
+    if (!tensor.defined()) {
+      writer.put(kNone);
+      return;
+    }
+    writer.put(kTensorTag);
+    writer.put(env.tensors.add(tensor));
+  } else if (value.isNone()) {
+    writer.put(kNone);
+  } else if (value.isBool()) {
+    writer.put(value.toBool() ? kTrue : kFalse);
+  } else if (value.isInt()) {
+    writer.integer(value.toInt());
+  } else if (value.isDouble()) {
+    writer.put(kNumber);
+    writer.put(value.toDouble());
+  } else if (value.isSymInt()) {
+    writer.integer(value.toSymInt().guard_int(__FILE__, __LINE__));
+  } else if (value.isComplexDouble()) {
+    const auto number = value.toComplexDouble();
+    writer.put(kComplex);
+    writer.put(number.real());
+    writer.put(number.imag());
+  } else if (value.isString()) {
+    writer.text(value.toStringRef());
+  } else if (value.isTuple()) {
+    const auto& elements = value.toTupleRef().elements();
+    writer.put(kListTag);
+    writer.put(static_cast<double>(elements.size()));
+    for (const auto& element : elements) writeValue(env, writer, element);
+  } else if (value.isList()) {
+    const auto list = value.toListRef();
+    writer.put(kListTag);
+    writer.put(static_cast<double>(list.size()));
+    for (const auto& element : list) writeValue(env, writer, element);
+  } else if (value.isTensorList() || value.isIntList() || value.isDoubleList() || value.isBoolList()) {
+    const auto list = value.to<c10::List<c10::IValue>>();
+    writer.put(kListTag);
+    writer.put(static_cast<double>(list.size()));
+    for (size_t i = 0; i < list.size(); ++i) writeValue(env, writer, list.get(i));
+  } else {
+    TORCH_CHECK(false, "a result of type ", value.tagKind(), " has no JavaScript form");
+  }
+}
+
+const char* dtypeName(c10::ScalarType type) {
+  for (const auto& entry : dtypeTable()) {
+    if (entry.second == type) return entry.first.c_str();
+  }
+  return c10::toString(type);
+}
+
+bool parseDType(const std::string& name, c10::ScalarType* type) {
+  auto found = dtypeTable().find(name);
+  if (found == dtypeTable().end()) return false;
+  *type = found->second;
+  return true;
+}
+
+std::string describeValue(const c10::IValue& value) {
+  if (value.isTensor()) {
+    const at::Tensor& tensor = value.toTensor();
+    if (!tensor.defined()) return "undefined";
+    std::ostringstream text;
+    text << dtypeName(tensor.scalar_type()) << tensor.sizes();
+    if (!tensor.device().is_cpu()) text << " on " << tensor.device();
+    return text.str();
+  }
+  if (value.isTensorList()) {
+    const auto list = value.toTensorVector();
+    std::string text = "[";
+    for (size_t i = 0; i < list.size() && i < 4; ++i) text += (i ? ", " : "") + describeValue(list[i]);
+    if (list.size() > 4) text += ", … " + std::to_string(list.size()) + " tensors";
+    return text + "]";
+  }
+  if (value.isNone()) return "null";
+  std::ostringstream text;
+  text << value;
+  const std::string whole = text.str();
+  return whole.size() > 80 ? whole.substr(0, 77) + "…" : whole;
+}
+
+}  // namespace shallows

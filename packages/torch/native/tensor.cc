@@ -1,0 +1,169 @@
+#include "tensor.h"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <cstring>
+#include <unordered_set>
+
+#include "boundary.h"
+#include "env.h"
+#include "frame.h"
+
+namespace shallows {
+namespace {
+
+at::Tensor& tensorOf(const Napi::CallbackInfo& info, size_t index = 0) {
+  return EnvData::of(info.Env()).tensor(info[index].ToNumber().DoubleValue());
+}
+
+// Writes integers to the frame at `base` and says how many; they all fit, as a tensor has at most 64 dimensions.
+Napi::Value writeIntegers(const Napi::CallbackInfo& info, c10::IntArrayRef values) {
+  auto& data = EnvData::of(info.Env());
+  const auto base = static_cast<size_t>(info[1].ToNumber().Int64Value());
+  TORCH_CHECK(base + values.size() <= data.frameLength, "internal: the call frame is too short");
+  for (size_t i = 0; i < values.size(); ++i) data.frame[base + i] = static_cast<double>(values[i]);
+  return Napi::Number::New(info.Env(), static_cast<double>(values.size()));
+}
+
+Napi::Value sizes(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), "shape", [&] { return writeIntegers(info, tensorOf(info).sizes()); });
+}
+
+Napi::Value strides(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), "strides", [&] { return writeIntegers(info, tensorOf(info).strides()); });
+}
+
+Napi::Value dtype(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), "dtype",
+                 [&] { return Napi::String::New(info.Env(), dtypeName(tensorOf(info).scalar_type())); });
+}
+
+Napi::Value device(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), "device", [&] { return Napi::String::New(info.Env(), tensorOf(info).device().str()); });
+}
+
+Napi::Value numel(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), "numel",
+                 [&] { return Napi::Number::New(info.Env(), static_cast<double>(tensorOf(info).numel())); });
+}
+
+Napi::Value isContiguous(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), "isContiguous", [&] {
+    const bool channelsLast = info[1].ToBoolean().Value();
+    return Napi::Boolean::New(info.Env(), tensorOf(info).is_contiguous(channelsLast ? at::MemoryFormat::ChannelsLast
+                                                                                   : at::MemoryFormat::Contiguous));
+  });
+}
+
+Napi::Value isSame(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), "isSame",
+                 [&] { return Napi::Boolean::New(info.Env(), tensorOf(info).is_same(tensorOf(info, 1))); });
+}
+
+// dispose(handle): releases one; a stale handle is not an error, as the finalizer may come after an explicit release.
+Napi::Value dispose(const Napi::CallbackInfo& info) {
+  auto& data = EnvData::of(info.Env());
+  return Napi::Boolean::New(info.Env(), data.tensors.remove(info[0].ToNumber().DoubleValue()));
+}
+
+// disposeFrame(base, count): releases the handles that stand in the frame.
+Napi::Value disposeFrame(const Napi::CallbackInfo& info) {
+  auto& data = EnvData::of(info.Env());
+  const auto base = static_cast<size_t>(info[0].ToNumber().Int64Value());
+  const auto count = static_cast<size_t>(info[1].ToNumber().Int64Value());
+  for (size_t i = base; i < base + count && i < data.frameLength; ++i) data.tensors.remove(data.frame[i]);
+  return info.Env().Undefined();
+}
+
+// fromBytes(bytes: Uint8Array, dtype, base, dimensions): a new CPU tensor with a copy of the bytes, its shape in the frame.
+Napi::Value fromBytes(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), "fromBytes", [&] {
+    auto& data = EnvData::of(info.Env());
+    TORCH_CHECK(info[0].IsTypedArray(), "internal: expected bytes");
+    const auto bytes = info[0].As<Napi::Uint8Array>();
+    c10::ScalarType type;
+    TORCH_CHECK(parseDType(info[1].ToString().Utf8Value(), &type), "internal: unknown dtype");
+    const auto base = static_cast<size_t>(info[2].ToNumber().Int64Value());
+    const auto dimensions = static_cast<size_t>(info[3].ToNumber().Int64Value());
+    std::vector<int64_t> shape;
+    for (size_t i = 0; i < dimensions; ++i) shape.push_back(static_cast<int64_t>(data.frame[base + i]));
+    at::Tensor tensor = at::empty(shape, at::dtype(type).device(at::kCPU));
+    TORCH_CHECK(tensor.nbytes() == bytes.ByteLength(), "expected ", tensor.nbytes(), " bytes, got ",
+                bytes.ByteLength());
+    if (tensor.nbytes() > 0) std::memcpy(tensor.mutable_data_ptr(), bytes.Data(), tensor.nbytes());
+    return Napi::Number::New(info.Env(), data.tensors.add(std::move(tensor)));
+  });
+}
+
+at::Tensor plainBytes(const at::Tensor& tensor) {
+  TORCH_CHECK(tensor.layout() == at::kStrided && !tensor.is_quantized(), "expected a dense tensor, got layout ",
+              tensor.layout(), " - convert it with to_dense() first");
+  at::NoGradGuard guard;
+  return tensor.detach().resolve_conj().resolve_neg().to(at::kCPU).contiguous();
+}
+
+// toBytes(handle): a copy of the elements in row-major order, little-endian.
+Napi::Value toBytes(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), "toBytes", [&] {
+    const at::Tensor plain = plainBytes(tensorOf(info));
+    Napi::ArrayBuffer buffer = Napi::ArrayBuffer::New(info.Env(), plain.nbytes());
+    if (plain.nbytes() > 0) std::memcpy(buffer.Data(), plain.const_data_ptr(), plain.nbytes());
+    return buffer;
+  });
+}
+
+// memory(): live tensors and the bytes of the distinct storages they hold.
+Napi::Value memory(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), "memory", [&] {
+    auto& data = EnvData::of(info.Env());
+    std::unordered_set<const void*> seen;
+    double bytes = 0;
+    data.tensors.each([&](const at::Tensor& tensor) {
+      if (!tensor.defined() || !tensor.has_storage()) return;
+      if (seen.insert(tensor.storage().unsafeGetStorageImpl()).second) {
+        bytes += static_cast<double>(tensor.storage().nbytes());
+      }
+    });
+    Napi::Object result = Napi::Object::New(info.Env());
+    result.Set("liveTensors", static_cast<double>(data.tensors.live()));
+    result.Set("bytes", bytes);
+    return result;
+  });
+}
+
+// storageBytes(handle): the size of the storage behind a tensor, in bytes.
+Napi::Value storageBytes(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), "storageBytes", [&] {
+    const at::Tensor& tensor = tensorOf(info);
+    return Napi::Number::New(info.Env(), tensor.has_storage() ? static_cast<double>(tensor.storage().nbytes()) : 0.0);
+  });
+}
+
+// adjustMemory(change): tells the garbage collector about bytes it cannot see.
+Napi::Value adjustMemory(const Napi::CallbackInfo& info) {
+  int64_t total = 0;
+  napi_adjust_external_memory(info.Env(), info[0].ToNumber().Int64Value(), &total);
+  return Napi::Number::New(info.Env(), static_cast<double>(total));
+}
+
+}  // namespace
+
+void registerTensor(Napi::Env env, Napi::Object exports) {
+  exports.Set("sizes", Napi::Function::New(env, sizes));
+  exports.Set("strides", Napi::Function::New(env, strides));
+  exports.Set("dtype", Napi::Function::New(env, dtype));
+  exports.Set("device", Napi::Function::New(env, device));
+  exports.Set("numel", Napi::Function::New(env, numel));
+  exports.Set("isContiguous", Napi::Function::New(env, isContiguous));
+  exports.Set("isSame", Napi::Function::New(env, isSame));
+  exports.Set("dispose", Napi::Function::New(env, dispose));
+  exports.Set("disposeFrame", Napi::Function::New(env, disposeFrame));
+  exports.Set("fromBytes", Napi::Function::New(env, fromBytes));
+  exports.Set("toBytes", Napi::Function::New(env, toBytes));
+  exports.Set("memory", Napi::Function::New(env, memory));
+  exports.Set("storageBytes", Napi::Function::New(env, storageBytes));
+  exports.Set("adjustMemory", Napi::Function::New(env, adjustMemory));
+}
+
+}  // namespace shallows

@@ -1,0 +1,119 @@
+import { native } from './native.js';
+
+/** Reads the native handle of a tensor; 0 once it is disposed. */
+export let handleOf: (tensor: TensorHandle) => number;
+/** Whether a value is a tensor of this package, whatever its prototype says. */
+export let isTensorHandle: (value: object) => value is TensorHandle;
+/** Takes the handle out of a tensor without releasing it: the caller does that. */
+let takeHandle: (tensor: TensorHandle) => number;
+let ownerOf: (tensor: TensorHandle) => Scope | null;
+let setOwner: (tensor: TensorHandle, owner: Scope | null) => void;
+
+/** The tensors that one running scope will free. */
+interface Scope {
+  readonly members: TensorHandle[];
+  readonly parent: Scope | null;
+}
+
+let current: Scope | null = null;
+
+/** What a JavaScript object that stands for a tensor owns: one reference to it on the native side. */
+export class TensorHandle {
+  #handle: number;
+  #owner: Scope | null = null;
+  #outsideBytes = 0;
+
+  static {
+    handleOf = (tensor) => tensor.#handle;
+    isTensorHandle = (value): value is TensorHandle => #handle in value;
+    takeHandle = (tensor) => {
+      const handle = tensor.#handle;
+      tensor.#handle = 0;
+      return handle;
+    };
+    ownerOf = (tensor) => tensor.#owner;
+    setOwner = (tensor, owner) => {
+      tensor.#owner = owner;
+      if (owner === null) tensor.#outsideBytes = watch(tensor, tensor.#handle);
+    };
+  }
+
+  constructor(handle: number) {
+    this.#handle = handle;
+    if (current === null) this.#outsideBytes = watch(this, handle);
+    else {
+      this.#owner = current;
+      current.members.push(this);
+    }
+  }
+
+  /** Whether the tensor was freed. Using it then is an error. */
+  get disposed(): boolean {
+    return this.#handle === 0;
+  }
+
+  /** Frees the tensor now. Freeing twice is allowed. What others hold of it (views, the autograd graph) lives on. */
+  dispose(): void {
+    if (this.#handle === 0) return;
+    native().dispose(takeHandle(this));
+    if (this.#outsideBytes > 0) reportBytes(-this.#outsideBytes);
+    this.#outsideBytes = 0;
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+}
+
+// The net below the scopes: tensors that live outside any are freed some time after JavaScript forgets them, and the
+// garbage collector is told of their bytes in steps of a few megabytes.
+const registry = new FinalizationRegistry<{ handle: number; bytes: number }>(({ handle, bytes }) => {
+  if (native().dispose(handle)) reportBytes(-bytes);
+});
+const reportStep = 4 * 1024 * 1024;
+let unreported = 0;
+
+function watch(tensor: TensorHandle, handle: number): number {
+  const bytes = native().storageBytes(handle);
+  registry.register(tensor, { handle, bytes });
+  reportBytes(bytes);
+  return bytes;
+}
+
+function reportBytes(change: number): void {
+  unreported += change;
+  if (Math.abs(unreported) < reportStep) return;
+  native().adjustMemory(unreported);
+  unreported = 0;
+}
+
+/** Starts a scope; {@link leaveScope} must follow. */
+export function enterScope(): void {
+  current = { members: [], parent: current };
+}
+
+/** Ends the innermost scope: frees its tensors in one native call, but for `kept`, which move to the scope around it. */
+export function leaveScope(kept: ReadonlySet<TensorHandle> | null, words: (length: number) => Float64Array): void {
+  const scope = current;
+  if (scope === null) return;
+  current = scope.parent;
+  const { members, parent } = scope;
+  const frame = words(members.length);
+  const base = frame.length - members.length;
+  let count = 0;
+  for (const tensor of members) {
+    if (ownerOf(tensor) !== scope || handleOf(tensor) === 0) continue;
+    if (kept?.has(tensor)) {
+      setOwner(tensor, parent);
+      parent?.members.push(tensor);
+    } else {
+      frame[base + count++] = takeHandle(tensor);
+    }
+  }
+  if (count > 0) native().disposeFrame(base, count);
+}
+
+/** Takes a tensor out of every scope: it then lives until it is disposed or forgotten. */
+export function release(tensor: TensorHandle): void {
+  if (ownerOf(tensor) !== null) setOwner(tensor, null);
+}

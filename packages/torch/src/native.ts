@@ -1,0 +1,96 @@
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
+import { TorchError } from './errors.js';
+
+/** One parameter of an operator, as its schema has it. */
+export interface ParameterSchema {
+  readonly name: string;
+  readonly type: string;
+  readonly keywordOnly: boolean;
+  readonly hasDefault: boolean;
+}
+
+/** An operator's schema: its text as libtorch writes it, and its parameters. */
+export interface OperatorSchema {
+  readonly text: string;
+  readonly parameters: readonly ParameterSchema[];
+  readonly returns: number;
+}
+
+/** What the addon exports. Tensors and generators are handles: numbers that name a place in a table on the native side. */
+export interface Native {
+  call(base: number, trial?: boolean): number;
+  findOperator(name: string, overload: string): number;
+  operatorNames(): [string, string][];
+  schema(id: number): OperatorSchema;
+  frame(length: number): Float64Array;
+  overflow(): Float64Array;
+
+  sizes(handle: number, base: number): number;
+  strides(handle: number, base: number): number;
+  dtype(handle: number): string;
+  device(handle: number): string;
+  numel(handle: number): number;
+  isContiguous(handle: number, channelsLast: boolean): boolean;
+  isSame(a: number, b: number): boolean;
+  dispose(handle: number): boolean;
+  disposeFrame(base: number, count: number): void;
+  fromBytes(bytes: Uint8Array, dtype: string, base: number, dimensions: number): number;
+  toBytes(handle: number): ArrayBuffer;
+  memory(): { liveTensors: number; bytes: number };
+  storageBytes(handle: number): number;
+  adjustMemory(change: number): number;
+
+  backward(outputs: Float64Array, gradients: Float64Array, retainGraph: boolean, createGraph: boolean): void;
+  grad(
+    outputs: Float64Array,
+    inputs: Float64Array,
+    gradients: Float64Array,
+    retainGraph: boolean,
+    createGraph: boolean,
+    allowUnused: boolean,
+  ): Float64Array;
+  requiresGrad(handle: number): boolean;
+  setRequiresGrad(handle: number, value: boolean): void;
+  isLeaf(handle: number): boolean;
+  gradOf(handle: number): number;
+  gradsOf(handles: Float64Array): Float64Array;
+  setGrad(handle: number, gradient: number): void;
+  clearGrads(handles: Float64Array): void;
+  setGradEnabled(value: boolean): boolean;
+
+  version(): { libtorch: string; config: string; parallel: string };
+  devices(): string[];
+  setNumThreads(count: number): void;
+  getNumThreads(): number;
+  manualSeed(seed: bigint): void;
+  newGenerator(device: string): number;
+  seedGenerator(handle: number, seed: bigint): void;
+  generatorState(handle: number): number;
+  setGeneratorState(handle: number, state: number): void;
+  disposeGenerator(handle: number): boolean;
+  takeWarnings(): string[];
+  hasWarnings(): boolean;
+}
+
+let loaded: Native | undefined;
+
+/** The addon, loaded when it is first needed: importing this package alone costs nothing. */
+export function native(): Native {
+  return (loaded ??= load());
+}
+
+function load(): Native {
+  // The same place seen from src/ and from dist/.
+  const path = fileURLToPath(new URL('../build/shallows_torch.node', import.meta.url));
+  if (!existsSync(path)) {
+    throw new TorchError('torch: expected the native addon to be built, found none - run `npx shallows setup`');
+  }
+  try {
+    return createRequire(import.meta.url)(path) as Native;
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new TorchError(`torch: the native addon does not load (${reason}) - run \`npx shallows setup\` to build it again`);
+  }
+}

@@ -1,0 +1,47 @@
+import { TorchError } from './errors.js';
+import { native } from './native.js';
+
+/** What this environment holds on the native side. */
+export interface Stats {
+  /** Tensors that JavaScript objects hold. */
+  readonly liveTensors: number;
+  /** Bytes of their storages, each counted once. */
+  readonly bytes: number;
+}
+
+/** Live tensors and their bytes: equal before and after a step that frees what it makes. */
+export function stats(): Stats {
+  return native().memory();
+}
+
+/** Sets the number of threads that one operator may use. */
+export function setNumThreads(count: number): void {
+  if (!Number.isInteger(count) || count < 1 || count > 4096) {
+    throw new TorchError(`setNumThreads: expected a whole number from 1, got ${String(count)}`);
+  }
+  native().setNumThreads(count);
+}
+
+/** The number of threads that one operator may use. */
+export function getNumThreads(): number {
+  return native().getNumThreads();
+}
+
+/** Versions and build settings of libtorch. */
+export interface TorchVersion {
+  readonly libtorch: string;
+  /** How libtorch was built, many lines. */
+  readonly config: string;
+  /** Its thread pools, many lines. */
+  readonly parallel: string;
+}
+
+/** Which libtorch is loaded. */
+export function version(): TorchVersion {
+  return native().version();
+}
+
+/** The devices that this libtorch can use: `cpu`, and `cuda:0` … where there are any. */
+export function devices(): string[] {
+  return native().devices();
+}

@@ -1,0 +1,23 @@
+import { fileURLToPath } from 'node:url';
+import { defineConfig } from 'vitest/config';
+
+const source = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
+
+export default defineConfig({
+  resolve: {
+    alias: [
+      { find: /^@shallows\/torch$/, replacement: source('packages/torch/src/index.ts') },
+      { find: /^@shallows\/torch\/setup$/, replacement: source('packages/torch/src/setup/index.ts') },
+    ],
+  },
+  test: {
+    include: ['packages/*/src/**/*.test.ts', 'tests/**/*.test.ts'],
+    setupFiles: [source('tests/support/setup.ts')],
+    // Loading libtorch costs about half a second a worker: files share workers.
+    pool: 'forks',
+    isolate: false,
+    maxWorkers: 2,
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
+  },
+});
