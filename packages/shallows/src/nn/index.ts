@@ -1,0 +1,13 @@
+export * from './activations.js';
+export * from './batch-norm.js';
+export * from './conv.js';
+export * from './init.js';
+export * from './linear.js';
+export * from './losses.js';
+export { type LoadReport, Module, type StateDict } from './module.js';
+export * from './optim/schedule.js';
+export * from './optim/sgd.js';
+export { Buffer, Parameter } from './parameter.js';
+export * from './pass.js';
+export * from './pooling.js';
+export * from './sequential.js';
