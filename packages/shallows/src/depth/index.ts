@@ -1,0 +1,13 @@
+export { applyPolicy, type RatedSite, rateSites } from './apply-policy.js';
+export { binomialCdf, binomialInterval, binomialUpperTail } from './binomial.js';
+export { findSites, type ModuleTree } from './find-sites.js';
+export { DepthLedger, type PassCount } from './ledger.js';
+export { drawPlan, fixedPlan, type Plan, type PlanAt, type SitePlan } from './plan.js';
+export { type PlannedPass, planSlot, withPlan } from './planned-pass.js';
+export { Policy, type PolicyOptions, policyWords } from './policy.js';
+export { PolicyError, type PolicyProblem } from './policy-error.js';
+export { type DepthReport, depthReport, type ReportOptions, type SiteReport, type SiteTally } from './report.js';
+export { residual } from './residual.js';
+export { type DepthSchedule, depthSchedules } from './schedule.js';
+export { addBranch, type ResidualBlock, Site } from './site.js';
+export { measureWork, type Work } from './work.js';
