@@ -1,0 +1,132 @@
+import { Operator, type Tensor } from '@shallows/torch';
+import { type ResidualBlock, residual, Site } from '../depth/index.js';
+import { ShallowsError, shown } from '../errors.js';
+import { BatchNorm2d, Conv2d, evaluation, kaimingNormal_, Linear, Module, type Pass, Sequential } from '../nn/index.js';
+import { deriveKey, type Key } from '../random/index.js';
+
+const relu_ = new Operator('aten::relu_');
+const add = new Operator('aten::add', 'Tensor');
+const mean = new Operator('aten::mean', 'dim');
+const slice = new Operator('aten::slice', 'Tensor');
+const pad = new Operator('aten::constant_pad_nd');
+
+/** Options of {@link cifarResnet}. */
+export interface CifarResnetOptions {
+  /** Layers with weights: 6n + 2, such as 20, 32, 44, 56, 110, 1202. */
+  readonly depth: number;
+  readonly classes: number;
+  /** Where the initial weights come from. */
+  readonly key: Key;
+  /** Channels of the pictures: 3 for colour, 1 for grey. */
+  readonly channels?: number;
+  /** Channels of the three stages. */
+  readonly widths?: readonly [number, number, number];
+}
+
+function conv3x3(inChannels: number, outChannels: number, stride: number, key: Key): Conv2d {
+  const conv = new Conv2d(inChannels, outChannels, 3, { stride, padding: 1, bias: false, key });
+  kaimingNormal_(conv.weight, { key: deriveKey(key, 'he'), mode: 'fanOut' });
+  return conv;
+}
+
+/**
+ * relu(shortcut(x) + bn2(conv2(relu(bn1(conv1(x)))))), with the parameter-free shortcut A of the paper: where the shape
+ * changes, every second pixel and zeros for the new channels.
+ */
+class BasicBlock extends Module implements ResidualBlock {
+  readonly site = new Site('basic');
+  readonly conv1: Conv2d;
+  readonly bn1: BatchNorm2d;
+  readonly conv2: Conv2d;
+  readonly bn2: BatchNorm2d;
+  readonly #stride: number;
+  readonly #added: number;
+
+  constructor(inChannels: number, outChannels: number, stride: number, key: Key) {
+    super();
+    this.conv1 = conv3x3(inChannels, outChannels, stride, deriveKey(key, 'conv1'));
+    this.bn1 = new BatchNorm2d(outChannels);
+    this.conv2 = conv3x3(outChannels, outChannels, 1, deriveKey(key, 'conv2'));
+    this.bn2 = new BatchNorm2d(outChannels);
+    this.#stride = stride;
+    this.#added = outChannels - inChannels;
+  }
+
+  override forward(x: Tensor, pass: Pass = evaluation): Tensor {
+    return residual(this, x, pass);
+  }
+
+  branch(x: Tensor, pass: Pass): Tensor {
+    const inner = this.bn1.forward(this.conv1.forward(x), pass);
+    return this.bn2.forward(this.conv2.forward(relu_.call([inner]) as Tensor), pass);
+  }
+
+  shortcut(x: Tensor): Tensor {
+    if (this.#stride === 1 && this.#added === 0) return x;
+    const rows = slice.call([x, 2, 0, null, this.#stride]);
+    const smaller = slice.call([rows, 3, 0, null, this.#stride]);
+    const before = Math.floor(this.#added / 2);
+    return pad.call([smaller, [0, 0, 0, 0, before, this.#added - before]]) as Tensor;
+  }
+
+  /** Where the branch is dropped no relu is due: the block's input comes out of one, and zeros added to it change nothing. */
+  merge(shortcut: Tensor, branch: Tensor | null, scale: number): Tensor {
+    if (branch === null) return shortcut;
+    const sum = scale === 1 ? add.call([shortcut, branch]) : add.call([shortcut, branch], { alpha: scale });
+    return relu_.call([sum]) as Tensor;
+  }
+}
+
+/** The residual network for 32×32 pictures (He et al. 2016, section 4.2): three stages of n blocks. */
+export class CifarResnet extends Module {
+  readonly conv1: Conv2d;
+  readonly bn1: BatchNorm2d;
+  readonly layer1: Sequential;
+  readonly layer2: Sequential;
+  readonly layer3: Sequential;
+  readonly fc: Linear;
+
+  constructor({ depth, classes, key, channels = 3, widths = [16, 32, 64] }: CifarResnetOptions) {
+    super();
+    const blocks = (depth - 2) / 6;
+    if (!Number.isSafeInteger(blocks) || blocks < 1) {
+      throw new ShallowsError(
+        `cifarResnet: expected a depth of 6n + 2 from 8, got ${shown(depth)} - take 20, 32, 44, 56, 110 or 1202`,
+      );
+    }
+    if (!Number.isSafeInteger(classes) || classes < 1) {
+      throw new ShallowsError(`cifarResnet: expected a whole number of classes from 1, got ${shown(classes)}`);
+    }
+    const stage = (name: string, inChannels: number, outChannels: number, stride: number): Sequential =>
+      new Sequential(
+        ...Array.from({ length: blocks }, (_, i) => {
+          const first = i === 0;
+          return new BasicBlock(first ? inChannels : outChannels, outChannels, first ? stride : 1, deriveKey(key, name, i));
+        }),
+      );
+    const [narrow, middle, wide] = widths;
+    this.conv1 = conv3x3(channels, narrow, 1, deriveKey(key, 'conv1'));
+    this.bn1 = new BatchNorm2d(narrow);
+    this.layer1 = stage('layer1', narrow, narrow, 1);
+    this.layer2 = stage('layer2', narrow, middle, 2);
+    this.layer3 = stage('layer3', middle, wide, 2);
+    this.fc = new Linear(wide, classes, { key: deriveKey(key, 'fc') });
+  }
+
+  /**
+   * @param x pictures `[B, channels, H, W]`, float
+   * @returns logits `[B, classes]`
+   */
+  override forward(x: Tensor, pass: Pass = evaluation): Tensor {
+    let y = relu_.call([this.bn1.forward(this.conv1.forward(x), pass)]) as Tensor;
+    y = this.layer1.forward(y, pass);
+    y = this.layer2.forward(y, pass);
+    y = this.layer3.forward(y, pass);
+    return this.fc.forward(mean.call([y, [2, 3]]) as Tensor);
+  }
+}
+
+/** A residual network of 6n + 2 layers for small pictures, with a site in each of its 3n blocks. */
+export function cifarResnet(options: CifarResnetOptions): CifarResnet {
+  return new CifarResnet(options);
+}

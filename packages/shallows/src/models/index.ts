@@ -1,0 +1,2 @@
+export * from './cifar-resnet.js';
+export * from './registry.js';
