@@ -1,0 +1,101 @@
+import type { DepthReport } from '../depth/index.js';
+
+/** Where a run stands: counts of what is finished. Plain JSON data, as all events are. */
+export interface Progress {
+  /** Finished epochs. */
+  readonly epoch: number;
+  /** Finished batches (optimizer steps) since the start of the run. */
+  readonly batch: number;
+  /** Training samples seen. */
+  readonly sample: number;
+  readonly elapsedMs: number;
+  /** Share of the duration that is done, in [0, 1]. */
+  readonly fraction: number;
+}
+
+/** Loss and accuracy over a set, in evaluation mode. */
+export interface Metrics {
+  /** Mean cross entropy, in nats. */
+  readonly loss: number;
+  /** Share of samples whose largest logit is the target's, in [0, 1]. */
+  readonly accuracy: number;
+}
+
+/** What is known of a model before it trains. */
+export interface ModelSummary {
+  readonly name: string;
+  readonly parameters: number;
+  readonly sites: readonly { readonly name: string; readonly requested: number }[];
+}
+
+/** Both sides measured in evaluation mode, without augmentation, and their difference. */
+export interface Evaluation {
+  /** Over the first rows of the training set. */
+  readonly train: Metrics;
+  readonly validation: Metrics;
+  /** validation.loss − train.loss, and train.accuracy − validation.accuracy: both positive where the model overfits. */
+  readonly gap: Metrics;
+}
+
+/** Durations of the training steps, in milliseconds. */
+export interface Timing {
+  readonly medianStepMs: number;
+  /** Median over the steps that ran every block; null where there was none. */
+  readonly medianFullStepMs: number | null;
+  /** Median over the steps that dropped a block or more; null where there was none. */
+  readonly medianDroppedStepMs: number | null;
+  readonly totalMs: number;
+}
+
+/** Why a run ended. */
+export type EndReason = 'done' | 'interrupted';
+
+/** What a trainer tells its callbacks. */
+export type TrainEvent =
+  | {
+      readonly kind: 'fit-start';
+      readonly at: Progress;
+      readonly model: ModelSummary;
+      /** Null where the duration is given in seconds. */
+      readonly totalBatches: number | null;
+      readonly totalEpochs: number | null;
+      readonly batchesPerEpoch: number;
+      readonly batchSize: number;
+    }
+  | {
+      readonly kind: 'batch-end';
+      readonly at: Progress;
+      /** Null for the batches whose loss was not read back. */
+      readonly loss: number | null;
+      readonly lr: number;
+      readonly durationMs: number;
+      /** Sites whose branch ran. */
+      readonly active: number;
+      readonly sites: number;
+    }
+  | ({ readonly kind: 'evaluation'; readonly at: Progress; readonly durationMs: number } & Evaluation)
+  | {
+      readonly kind: 'epoch-end';
+      readonly at: Progress;
+      /** Mean loss of the epoch's steps, as they were trained. */
+      readonly trainLoss: number;
+      readonly durationMs: number;
+      /** Mean number of sites whose branch ran. */
+      readonly realised: number;
+      readonly meanStepMs: number;
+    }
+  | {
+      readonly kind: 'fit-end';
+      readonly at: Progress;
+      readonly reason: EndReason;
+      /** The last evaluation; null where none was made. */
+      readonly metrics: Evaluation | null;
+      /** Null without a policy. */
+      readonly depth: DepthReport | null;
+      readonly timing: Timing | null;
+    };
+
+/** Something that listens to a run. The trainer waits for what it returns. */
+export interface Callback {
+  onEvent(event: TrainEvent): void | Promise<void>;
+}

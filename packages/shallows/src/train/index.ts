@@ -1,0 +1,4 @@
+export * from './evaluate.js';
+export * from './events.js';
+export * from './time.js';
+export * from './trainer.js';
