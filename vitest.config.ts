@@ -8,6 +8,7 @@ export default defineConfig({
     alias: [
       { find: /^@shallows\/torch$/, replacement: source('packages/torch/src/index.ts') },
       { find: /^@shallows\/torch\/setup$/, replacement: source('packages/torch/src/setup/index.ts') },
+      { find: /^shallows\/(\w+)$/, replacement: source('packages/shallows/src/$1/index.ts') },
     ],
   },
   test: {

@@ -1,5 +1,5 @@
-import { expect } from 'vitest';
 import { isTensor, type Tensor } from '@shallows/torch';
+import { afterAll, beforeAll, expect } from 'vitest';
 
 /** How far two numbers may be apart: |got − expected| ≤ atol + rtol · |expected|. */
 export interface Tolerance {
@@ -8,6 +8,7 @@ export interface Tolerance {
 }
 
 declare module 'vitest' {
+  // biome-ignore lint/suspicious/noExplicitAny: must repeat vitest's own declaration
   interface Matchers<T = any> {
     /** Compares tensors, arrays or numbers element by element, as `torch.allclose` does; shapes must be equal. */
     toBeAllclose(expected: Tensor | ArrayLike<number | bigint> | number, tolerance?: Tolerance): T;
@@ -51,12 +52,16 @@ expect.extend({
   },
 });
 
-// Warnings fail tests: a test that expects one listens for it itself and marks it.
+// Warnings fail tests: a test that provokes one names its text in `expectedWarnings` first.
 const warnings: Error[] = [];
-process.on('warning', (warning) => warnings.push(warning));
-const { afterAll } = await import('vitest');
+const collect = (warning: Error): number => warnings.push(warning);
+beforeAll(() => {
+  process.on('warning', collect);
+});
 afterAll(async () => {
+  // Node emits warnings on the next tick.
   await new Promise((resolve) => setImmediate(resolve));
+  process.off('warning', collect);
   const unexpected = warnings.splice(0).filter((each) => !expectedWarnings.has(each.message));
   if (unexpected.length > 0) throw new Error(`expected no warnings, got: ${unexpected.map(String).join('; ')}`);
 });

@@ -1,0 +1,70 @@
+// npm run bench -- [NAME …] [--json] [--quick]: ours against PyTorch in Python, side by side in one run.
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { cpus } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import { version } from '@shallows/torch';
+import { type Command, type Comparison, interleave } from './interleave.js';
+
+const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
+
+/** A benchmark: what both sides run, with the same arguments. */
+interface Benchmark {
+  readonly title: string;
+  readonly program: 'dispatch' | 'step';
+  readonly args: readonly string[];
+}
+
+const benchmarks: Readonly<Record<string, readonly Benchmark[]>> = {
+  dispatch: [{ title: 'a one-element add, 1 thread, µs', program: 'dispatch', args: [] }],
+  step: [
+    { title: 'ResNet-110, batch 128, 32×32, 2 threads', program: 'step', args: ['110', '128', '2', '7'] },
+    { title: 'ResNet-20, batch 128, 32×32, 2 threads', program: 'step', args: ['20', '128', '2', '25'] },
+  ],
+};
+
+function python(): string {
+  const found = [process.env['SHALLOWS_PYTHON'], here('../.venv/bin/python')].find((each) => each !== undefined && existsSync(each));
+  if (found === undefined) {
+    throw new Error('bench: expected a Python with torch 2.13, found none - run `npm run bench:setup`, or set SHALLOWS_PYTHON');
+  }
+  return found;
+}
+
+function main(args: readonly string[]): void {
+  const flags = new Set(args.filter((each) => each.startsWith('--')));
+  const names = args.filter((each) => !each.startsWith('--'));
+  const known = Object.keys(benchmarks);
+  const unknown = [...names.filter((each) => !known.includes(each)), ...[...flags].filter((each) => !['--json', '--quick'].includes(each))];
+  if (unknown.length > 0) {
+    throw new Error(`bench: expected names of ${known.join(', ')} and flags --json, --quick, got ${unknown.join(', ')}`);
+  }
+  const rounds = flags.has('--quick') ? 3 : 7;
+  const results: Record<string, Record<string, Comparison>> = {};
+  for (const name of names.length === 0 ? known : names) {
+    for (const { title, program, args: programArgs } of benchmarks[name] ?? []) {
+      const ours: Command = [process.execPath, here(`ours/${program}.js`), ...programArgs];
+      const peer: Command = [python(), here(`../peers/${program}.py`), ...programArgs];
+      results[title] = interleave(ours, peer, rounds);
+      if (!flags.has('--json')) print(title, results[title]);
+    }
+  }
+  const report = { node: process.version, libtorch: version().libtorch, cpu: cpus()[0]?.model, cores: cpus().length, rounds, results };
+  if (flags.has('--json')) console.log(JSON.stringify(report));
+  mkdirSync(here('../results'), { recursive: true });
+  writeFileSync(here(`../results/${names.join('-') || 'all'}.json`), `${JSON.stringify(report, null, 2)}\n`);
+}
+
+function print(title: string, comparisons: Readonly<Record<string, Comparison>>): void {
+  console.log(`\n${title}`);
+  for (const [name, { ours, peer, ratio, spread }] of Object.entries(comparisons)) {
+    const range = `${spread[0].toFixed(2)} to ${spread[1].toFixed(2)}`;
+    console.log(`  ${name.padEnd(36)} ours ${ours.toFixed(2).padStart(9)}  PyTorch ${peer.toFixed(2).padStart(9)}  ratio ${ratio.toFixed(2)} (${range})`);
+  }
+}
+
+try {
+  main(process.argv.slice(2));
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error);
+  process.exitCode = 1;
+}

@@ -1,0 +1,151 @@
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { depthReport } from '../../packages/shallows/src/depth/report.js';
+import { uniforms } from '../../packages/shallows/src/random/draws.js';
+import { deriveKey, rootKey } from '../../packages/shallows/src/random/key.js';
+import { createRun, loadRun, type RunData, type RunStatus } from '../../packages/shallows/src/track/index.js';
+import type { DepthReport } from '../../packages/shallows/src/depth/index.js';
+import type { Evaluation, Progress, TrainEvent } from '../../packages/shallows/src/train/events.js';
+
+/** What a made-up run is like. */
+export interface SyntheticOptions {
+  readonly label?: string;
+  readonly name?: string;
+  readonly sites?: number;
+  /** Drop rate of the last block; 0 for a plain run. */
+  readonly drop?: number;
+  readonly epochs?: number;
+  readonly perEpoch?: number;
+  readonly seed?: number;
+  readonly evaluateEvery?: number;
+  readonly accuracy?: number;
+  readonly gap?: number;
+  readonly finalLoss?: number;
+  /** Epoch from which losses are NaN. */
+  readonly diverges?: number;
+  readonly status?: RunStatus;
+  /** Epoch at which it stops. */
+  readonly stopsAt?: number;
+  readonly alarm?: boolean;
+  readonly siteName?: (index: number) => string;
+}
+
+/** A run folder with a journal and a record as training writes them, from made-up numbers: always the same. */
+export async function syntheticRun(options: SyntheticOptions = {}): Promise<{ readonly folder: string; readonly run: RunData }> {
+  const { label = 'run', name = 'synthetic', sites = 9, drop = 0.5, epochs = 15, seed = 1, status = 'done', siteName = (i) => `layer${String(1 + Math.floor((3 * i) / Math.max(1, sites)))}.${String(i)}` } = options;
+  const folder = join(mkdtempSync(join(tmpdir(), 'shallows-synthetic-')), label.replaceAll(/\W+/g, '-'));
+  const model = {
+    name: `cifar-resnet-${String(2 * sites + 2)}`,
+    parameters: 272_474,
+    sites: Array.from({ length: sites }, (_, i) => ({ name: siteName(i), requested: (drop * (i + 1)) / sites })),
+  };
+  const run = await createRun(folder, {
+    name,
+    command: ['shallows', 'train', 'recipes/quickstart.yaml', `depth.kind=${drop > 0 ? 'stochastic' : 'none'}`],
+    recipe: {
+      name,
+      seed,
+      model: { kind: 'cifar-resnet', depth: 2 * sites + 2, classes: 10 },
+      data: { kind: 'textures', train: 2000, validation: 1000, noise: 0.1, augment: { crop: { padding: 4 }, flip: true } },
+      depth: drop > 0 ? { kind: 'stochastic', drop, schedule: 'linear', scale: 'inverted', unit: 'block', execution: 'gate' } : { kind: 'none' },
+      optimizer: { kind: 'sgd', lr: 0.1, momentum: 0.9, nesterov: true, weightDecay: 1e-4 },
+      schedule: { kind: 'one-cycle', peak: 0.3 },
+      train: { duration: `${String(epochs)}ep`, batchSize: 64, evaluateEvery: '1ep' },
+      track: { kind: 'local', path: 'runs' },
+    },
+    seed,
+    keys: { root: '0000000000000001', model: '1f83d9abfb41bd6b', run: '5be0cd19137e2179' },
+    versions: { torch: '0.1.0', libtorch: '2.13.0' },
+    threads: 2,
+    devices: ['cpu'],
+    determinism: { deterministic: true },
+    data: {
+      name: 'textures',
+      digest: 'a'.repeat(64),
+      sizes: { train: 2000, validation: 1000 },
+      classCounts: { train: Array(10).fill(200), validation: Array(10).fill(100) },
+    },
+    model,
+  });
+  const events = [...eventsOf(options, model)];
+  for (const event of events) run.journal.record(event);
+  const end = events.at(-1);
+  if (status === 'running') run[Symbol.dispose]();
+  else {
+    await run.finish({
+      status,
+      ...(status === 'failed' ? { failure: 'Trainer: expected a finite loss, got NaN - lower the learning rate' } : {}),
+      ...(end?.kind === 'fit-end' ? { metrics: end.metrics, depth: end.depth, timing: end.timing } : {}),
+    });
+  }
+  return { folder, run: await loadRun(folder, { label }) };
+}
+
+/** The events of such a run. */
+export function* eventsOf(
+  { sites = 9, drop = 0.5, epochs = 15, perEpoch = 32, seed = 1, evaluateEvery = 1, accuracy = 0.71, gap = 0.05, finalLoss = 0.9, diverges = Number.POSITIVE_INFINITY, status = 'done', stopsAt = epochs, alarm = false }: SyntheticOptions,
+  model: Extract<TrainEvent, { kind: 'fit-start' }>['model'],
+): Generator<TrainEvent> {
+  const key = deriveKey(rootKey(seed), 'synthetic');
+  const total = epochs * perEpoch;
+  let elapsedMs = 0;
+  const at = (batch: number): Progress => ({ epoch: Math.floor(batch / perEpoch), batch, sample: 64 * batch, elapsedMs, fraction: batch / total });
+  yield { kind: 'fit-start', at: at(0), model, totalBatches: total, totalEpochs: epochs, batchesPerEpoch: perEpoch, batchSize: 64 };
+  const dropped = model.sites.map(() => 0);
+  const durations: [number, boolean][] = [];
+  let metrics: Evaluation | null = null;
+  const last = Math.floor(stopsAt * perEpoch);
+  for (let batch = 1; batch <= last; batch++) {
+    const u = uniforms(deriveKey(key, batch), sites + 3);
+    let active = 0;
+    model.sites.forEach(({ requested }, i) => {
+      const drops = (u[i] ?? 0) < (alarm && i === sites - 1 ? 0.2 : requested);
+      if (drops) dropped[i] = (dropped[i] ?? 0) + 1;
+      else active += 1;
+    });
+    const noise = Math.sqrt(-2 * Math.log(1 - (u[sites] ?? 0))) * Math.cos(2 * Math.PI * (u[sites + 1] ?? 0));
+    const durationMs = 6 + 3.6 * active * (1 + 0.035 * noise) + ((u[sites + 2] ?? 0) > 0.985 ? 60 * (u[sites] ?? 0) : 0);
+    elapsedMs += durationMs;
+    durations.push([durationMs, active === sites]);
+    const t = batch / total;
+    const lr = t < 0.3 ? 0.004 + 0.096 * (t / 0.3) : 0.1 * 0.5 * (1 + Math.cos((Math.PI * (t - 0.3)) / 0.7));
+    const lost = batch / perEpoch > diverges;
+    const loss = lost ? Number.NaN : finalLoss + 1.5 * Math.exp(-5 * t) + 0.1 * noise;
+    yield { kind: 'batch-end', at: at(batch), loss: batch % 10 === 0 || batch === 1 ? loss : null, lr, durationMs, active, sites };
+    if (batch % perEpoch === 0) yield { kind: 'epoch-end', at: at(batch), trainLoss: loss, durationMs: 1400, realised: active, meanStepMs: durationMs };
+    if (batch % (evaluateEvery * perEpoch) === 0) {
+      const learnt = 1 - Math.exp(-4 * t);
+      const wobble = 0.025 * noise * (1 - t);
+      const train = { loss: lost ? Number.NaN : finalLoss * 0.8 + 1.6 * (1 - learnt), accuracy: 0.1 + (accuracy + gap - 0.1) * learnt + wobble };
+      const validation = { loss: lost ? Number.NaN : finalLoss + 1.4 * (1 - learnt) - wobble, accuracy: 0.1 + (accuracy - 0.1) * learnt ** 1.1 + 1.3 * wobble };
+      metrics = { train, validation, gap: { loss: validation.loss - train.loss, accuracy: train.accuracy - validation.accuracy } };
+      yield { kind: 'evaluation', at: at(batch), durationMs: 300, ...metrics };
+    }
+  }
+  if (status === 'running' || status === 'failed') return;
+  const median = (values: number[]): number | null => values.sort((a, b) => a - b)[values.length >> 1] ?? null;
+  const medianStepMs = median(durations.map(([ms]) => ms));
+  yield {
+    kind: 'fit-end',
+    at: at(last),
+    reason: status === 'interrupted' ? 'interrupted' : 'done',
+    metrics,
+    depth: drop > 0 ? report(model.sites, dropped, last) : null,
+    timing:
+      medianStepMs === null
+        ? null
+        : {
+            medianStepMs,
+            medianFullStepMs: median(durations.flatMap(([ms, full]) => (full ? [ms] : []))),
+            medianDroppedStepMs: median(durations.flatMap(([ms, full]) => (full ? [] : [ms]))),
+            totalMs: elapsedMs,
+          },
+  };
+}
+
+function report(sites: readonly { name: string; requested: number }[], dropped: readonly number[], opportunities: number): DepthReport {
+  const tallies = sites.map(({ name, requested }, i) => ({ name, requested, opportunities, dropped: dropped[i] ?? 0, missed: 0 }));
+  const work = { totalFlops: sites.length + 0.1, branchFlops: Object.fromEntries(sites.map(({ name }) => [name, 1])) };
+  return depthReport(tallies, { work });
+}
