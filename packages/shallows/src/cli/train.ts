@@ -1,0 +1,61 @@
+import { rmdir } from 'node:fs/promises';
+import { loadRecipe } from '../recipe/load.js';
+import type { RunResult } from '../recipe/run.js';
+import type { Evaluation } from '../train/events.js';
+import { needAddon } from './addon.js';
+import type { Context } from './context.js';
+import { exitCodes } from './failure.js';
+import { catchInterrupt } from './interrupt.js';
+import { makeRunFolder } from './run-folder.js';
+import { alignedTable, percent, span } from './table.js';
+
+interface Flags {
+  readonly 'run-dir'?: string;
+  readonly json: boolean;
+}
+
+/** `shallows train RECIPE [path=value …] [--run-dir DIR] [--json]` */
+export default async function train(this: Context, flags: Flags, ...args: string[]): Promise<void> {
+  const { stdout, stderr } = this.terminal;
+  const [file = '', ...overrides] = args;
+  const recipe = await loadRecipe(file, overrides);
+  const folder = await makeRunFolder(flags['run-dir'], recipe.track.path, recipe.name);
+  try {
+    await needAddon(this);
+    const { runRecipe } = await import('../recipe/run.js');
+    using interrupt = catchInterrupt(stderr);
+    const result = await runRecipe(recipe, { folder, command: this.argv, signal: interrupt.signal, progress: stderr });
+    if (result.reason === 'interrupted') this.exitWith(exitCodes.interrupted);
+    stdout.write(flags.json ? `${JSON.stringify(result)}\n` : summary(result));
+  } catch (error) {
+    // A run that could not start leaves no empty folder behind; one that holds anything is not removed.
+    if (flags['run-dir'] === undefined) await rmdir(folder).catch(() => undefined);
+    throw error;
+  }
+}
+
+/** Loss and accuracy as rows of a table. */
+export function metricsRows({ train, validation, gap }: Evaluation): string[][] {
+  const row = (name: string, { loss, accuracy }: Evaluation['train']): string[] => [
+    name,
+    loss.toFixed(4),
+    percent(accuracy),
+  ];
+  return [['', 'loss', 'accuracy'], row('train', train), row('validation', validation), row('gap', gap)];
+}
+
+function summary({ run, reason, metrics, depth, timing }: RunResult): string {
+  const lines = metrics === null ? '' : alignedTable(metricsRows(metrics));
+  const blocks =
+    depth === null
+      ? ''
+      : `\n${depth.realisedActive.toFixed(2)} of ${String(depth.sites.length)} blocks active on average (${depth.expectedActive.toFixed(2)} expected)${
+          depth.workSaved === null ? '' : `, ${percent(depth.workSaved)} of the forward work saved`
+        }\n`;
+  const alarms = depth?.sites.filter((site) => site.alarm).map((site) => site.name) ?? [];
+  const alarm =
+    alarms.length === 0 ? '' : `the realised rate of ${alarms.join(', ')} is outside of what chance explains\n`;
+  const time = timing === null ? '' : `${span(timing.medianStepMs)} a step, ${span(timing.totalMs)} in all\n`;
+  const end = reason === 'interrupted' ? 'interrupted, and saved: ' : '';
+  return `${lines}${blocks}${alarm}${time}${end}${run}\n`;
+}

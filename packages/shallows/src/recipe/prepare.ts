@@ -1,0 +1,120 @@
+import { setNumThreads } from '@shallows/torch';
+import { type BatchSource, batches, type DataSplits, loadData } from '../data/index.js';
+import type { Policy, RatedSite, Work } from '../depth/index.js';
+import { ShallowsError } from '../errors.js';
+import type { LearningRateSchedule, Module } from '../nn/index.js';
+import type { Key } from '../random/index.js';
+import { type Callback, type FitResult, parseTime, type Timeline, Trainer, timeToBatches } from '../train/index.js';
+import { buildModel, buildOptimizer, buildSchedule, recipeKeys, workOf } from './build.js';
+import type { Recipe } from './schema.js';
+
+/** Everything that a recipe names, loaded and built: ready to train. */
+export interface Prepared extends Disposable {
+  readonly recipe: Recipe;
+  readonly data: DataSplits;
+  readonly model: Module;
+  /** What events and records call the model, such as `cifar-resnet-110`. */
+  readonly modelName: string;
+  readonly policy: Policy | null;
+  readonly sites: readonly RatedSite[];
+  readonly work: Work;
+  /** What each part of the run draws from; all follow from the seed. */
+  readonly keys: Readonly<Record<'model' | 'data' | 'run', Key>>;
+  /** Trains to the end of the duration, or to the step in which the signal comes. */
+  fit(options?: { readonly callbacks?: readonly Callback[]; readonly signal?: AbortSignal }): Promise<FitResult>;
+}
+
+/**
+ * Loads the data of a recipe and builds its model, policy, optimizer and schedule.
+ *
+ * @throws ShallowsError where the data do not fit the model
+ */
+export async function prepareRecipe(recipe: Recipe): Promise<Prepared> {
+  const { train, seed } = recipe;
+  if (train.threads !== undefined) setNumThreads(train.threads);
+  const data = await loadRecipeData(recipe);
+  const { model, policy, sites } = buildModel(recipe);
+  const work = workOf(model, data.train.shape[1]);
+  const optimizer = buildOptimizer(recipe, model);
+  const modelName = `${recipe.model.kind}-${String(recipe.model.depth)}`;
+  const keys = recipeKeys(seed);
+  const source = epochSource(recipe, data, keys.data);
+  const schedule = scheduleOf(recipe, data, source(0).length);
+  return {
+    recipe,
+    data,
+    model,
+    modelName,
+    policy,
+    sites,
+    work,
+    keys,
+    fit: ({ callbacks = [], signal } = {}) => {
+      const { duration, evaluateEvery, trainSubset, logEvery, batchSize } = train;
+      const trainer = new Trainer({
+        model,
+        modelName,
+        train: data.train,
+        validation: data.validation,
+        normalise: data,
+        source,
+        batchSize,
+        optimizer,
+        schedule,
+        policy,
+        sites,
+        work,
+        key: keys.run,
+        duration,
+        evaluateEvery,
+        trainSubset,
+        logEvery,
+        callbacks,
+        ...(signal === undefined ? {} : { signal }),
+      });
+      return trainer.fit();
+    },
+    [Symbol.dispose]: () => dispose(optimizer, model, data),
+  };
+}
+
+/** The data of a recipe, which must fit its model. */
+export async function loadRecipeData({ data: config, model }: Recipe): Promise<DataSplits> {
+  const data = await loadData(config);
+  const { classes, shape } = data.train;
+  const [channels] = shape;
+  // An idx file names only the classes that occur.
+  const fits = config.kind === 'idx' ? classes.length <= model.classes : classes.length === model.classes;
+  if (!fits) {
+    throw new ShallowsError(
+      `recipe: expected model.classes to be the ${String(classes.length)} classes of the data, got ${String(model.classes)} - write classes: ${String(classes.length)}`,
+    );
+  }
+  if (channels !== 3) {
+    throw new ShallowsError(
+      `recipe: expected pictures of 3 channels for ${model.kind}, got ${String(channels)} - use colour pictures`,
+    );
+  }
+  return data;
+}
+
+function epochSource({ data: { augment }, train: { batchSize, dropLast } }: Recipe, data: DataSplits, key: Key) {
+  return (epoch: number): BatchSource =>
+    batches(data.train, { batchSize, key, epoch, shuffle: true, augment, normalise: data, dropLast });
+}
+
+function scheduleOf(recipe: Recipe, data: DataSplits, batchesPerEpoch: number): LearningRateSchedule {
+  const { batchSize, duration: text } = recipe.train;
+  const timeline: Timeline = {
+    batchesPerEpoch,
+    batchSize,
+    samplesPerEpoch: Math.min(data.train.size, batchesPerEpoch * batchSize),
+  };
+  // A duration on the clock has no length in batches, and only constant schedules, which need none.
+  const duration = parseTime(text).unit === 'sec' ? 1 : timeToBatches(text, timeline);
+  return buildSchedule(recipe, { ...timeline, duration });
+}
+
+function dispose(...parts: readonly { dispose(): void }[]): void {
+  for (const part of parts) part.dispose();
+}

@@ -1,0 +1,91 @@
+import { devices, getNumThreads, saveSafetensors, version } from '@shallows/torch';
+import { keyToHex } from '../random/key.js';
+import {
+  createRun,
+  dataRecord,
+  journalCallback,
+  loadRun,
+  progressCallback,
+  type Run,
+  type TextOutput,
+  writeReport,
+} from '../track/index.js';
+import type { FitResult } from '../train/index.js';
+import { type Prepared, prepareRecipe } from './prepare.js';
+import type { Recipe } from './schema.js';
+import { torchPackageVersion } from './torch-package.js';
+
+/** Where and how a recipe is run. */
+export interface RunOptions {
+  /** The folder of the run: new or empty. */
+  readonly folder: string;
+  /** The command line, for the record. */
+  readonly command: readonly string[];
+  /** Ends the run after the current step, with everything saved. */
+  readonly signal?: AbortSignal;
+  /** Where progress is shown; nowhere by default. */
+  readonly progress?: TextOutput;
+  /** What the progress calls this run. */
+  readonly label?: string;
+}
+
+/** What came out of a run. */
+export interface RunResult extends Pick<FitResult, 'reason' | 'metrics' | 'depth' | 'timing'> {
+  /** The folder of the run. */
+  readonly run: string;
+  /** Residual blocks of the model. */
+  readonly blocks: number;
+}
+
+/**
+ * Trains a recipe into a run folder: `run.json`, `journal.jsonl`, `model.safetensors`, `report.html`.
+ *
+ * An interrupted run is saved like one that is done; one that fails keeps its record, with the error.
+ */
+export async function runRecipe(
+  recipe: Recipe,
+  { folder, command, signal, progress, label }: RunOptions,
+): Promise<RunResult> {
+  using prepared = await prepareRecipe(recipe);
+  using run = await startRun(prepared, folder, command);
+  const callbacks = [journalCallback(run)];
+  if (progress !== undefined)
+    callbacks.push(progressCallback({ output: progress, ...(label === undefined ? {} : { label }) }));
+  try {
+    const { reason, metrics, depth, timing } = await prepared.fit({
+      callbacks,
+      ...(signal === undefined ? {} : { signal }),
+    });
+    saveSafetensors(run.file('model'), prepared.model.stateDict());
+    await run.finish({ status: reason, metrics, depth, timing });
+    await writeReport(run.file('report'), [await loadRun(folder)]);
+    return { run: folder, blocks: prepared.sites.length, reason, metrics, depth, timing };
+  } catch (error) {
+    if (run.record.status === 'running')
+      await run.finish({ status: 'failed', failure: error instanceof Error ? error.message : String(error) });
+    throw error;
+  }
+}
+
+function startRun(
+  { recipe, data, model, modelName, sites, keys }: Prepared,
+  folder: string,
+  command: readonly string[],
+): Promise<Run> {
+  return createRun(folder, {
+    name: recipe.name,
+    command,
+    recipe,
+    seed: recipe.seed,
+    keys: Object.fromEntries(Object.entries(keys).map(([name, key]) => [name, keyToHex(key)])),
+    versions: { torch: torchPackageVersion(), libtorch: version().libtorch },
+    threads: getNumThreads(),
+    devices: devices(),
+    data: dataRecord(data),
+    model: {
+      name: modelName,
+      parameters: model.parameterCount,
+      sites: sites.map(({ name, drop }) => ({ name, requested: drop })),
+    },
+  });
+}
