@@ -17,7 +17,9 @@ export const modelNames = Object.keys(registry) as readonly (keyof ModelOptions)
 /** Makes a model by name; its weights are a function of `options.key`. */
 export function createModel<K extends keyof ModelOptions>(name: K, options: ModelOptions[K]): Module {
   if (!Object.hasOwn(registry, name)) {
-    throw new ShallowsError(`createModel: expected one of ${modelNames.join(', ')}, got '${name}'${didYouMean(name, modelNames)}`);
+    throw new ShallowsError(
+      `createModel: expected one of ${modelNames.join(', ')}, got '${name}'${didYouMean(name, modelNames)}`,
+    );
   }
   return registry[name](options);
 }

@@ -1,5 +1,6 @@
 import { Operator, type Tensor } from '@shallows/torch';
 import { Module } from './module.js';
+import { Settings } from './settings.js';
 
 const operators = {
   relu: new Operator('aten::relu'),
@@ -16,12 +17,17 @@ export class ReLU extends Module {
   }
 }
 
-/** x · Φ(x), or its tanh approximation (Hendrycks and Gimpel 2016). Any shape. */
-export class GELU extends Module {
-  readonly approximate: 'none' | 'tanh';
+/** How {@link GELU} computes Φ: exactly, or as ½ · (1 + tanh(√(2/π) · (x + 0.044715 · x³))). */
+export type GELUApproximation = 'none' | 'tanh';
 
-  constructor({ approximate = 'none' }: { readonly approximate?: 'none' | 'tanh' } = {}) {
+/** x · Φ(x), with Φ of the normal distribution (Hendrycks and Gimpel 2016). Any shape. */
+export class GELU extends Module {
+  readonly approximate: GELUApproximation;
+
+  /** @throws ShallowsError for another approximation */
+  constructor({ approximate = 'none' }: { readonly approximate?: GELUApproximation } = {}) {
     super();
+    new Settings('GELU').word('approximate', approximate, ['none', 'tanh']).check('write new GELU({ approximate })');
     this.approximate = approximate;
   }
 
@@ -44,7 +50,7 @@ export class Tanh extends Module {
   }
 }
 
-/** 1 / (1 + e⁻ˣ). Any shape. */
+/** σ(x) = 1 / (1 + e⁻ˣ). Any shape. */
 export class Sigmoid extends Module {
   override forward(x: Tensor): Tensor {
     return operators.sigmoid.call([x]) as Tensor;

@@ -1,25 +1,27 @@
-import { noGrad, ones, Operator, type Tensor, zeros } from '@shallows/torch';
+import { noGrad, Operator, ones, scope, type Tensor, zeros } from '@shallows/torch';
 import { ShallowsError } from '../errors.js';
 import { Module } from './module.js';
 import { Buffer, Parameter } from './parameter.js';
 import { evaluation, type Pass } from './pass.js';
+import { Settings } from './settings.js';
 
 const batchNorm = new Operator('aten::batch_norm');
 const add_ = new Operator('aten::add_', 'Tensor');
 
 /** Options of {@link BatchNorm2d}. */
 export interface BatchNormOptions {
-  /** Added to the variance. */
+  /** ε, added to the variance; from 0. */
   readonly eps?: number;
-  /** Share of the new batch in the running statistics. */
+  /** Share of the new batch in the running statistics, in [0, 1]. */
   readonly momentum?: number;
 }
 
 /**
  * Normalises each channel: y = γ · (x − μ) / √(σ² + ε) + β. Input and output `[B, C, H, W]`.
  *
- * A training pass takes μ and σ² from the batch and moves the running statistics; every other pass takes the running
- * ones and changes nothing. (Ioffe and Szegedy 2015.)
+ * A training pass takes μ and the biased σ² from the batch and moves the running statistics,
+ * r ← (1 − momentum) · r + momentum · batch; every other pass takes the running ones and changes nothing.
+ * (Ioffe and Szegedy 2015.)
  */
 export class BatchNorm2d extends Module {
   /** γ, `[C]` */
@@ -35,27 +37,42 @@ export class BatchNorm2d extends Module {
   readonly eps: number;
   readonly momentum: number;
 
+  /** @throws ShallowsError for features that are no whole number from 1, or settings out of range */
   constructor(features: number, { eps = 1e-5, momentum = 0.1 }: BatchNormOptions = {}) {
     super();
-    this.weight = new Parameter(ones([features]));
-    this.bias = new Parameter(zeros([features]));
-    this.runningMean = new Buffer(zeros([features]));
-    this.runningVar = new Buffer(ones([features]));
-    this.numBatchesTracked = new Buffer(zeros([], { dtype: 'int64' }));
+    new Settings('BatchNorm2d')
+      .whole('features', features, 1)
+      .number('eps', eps, 'from 0', (value) => value >= 0)
+      .number('momentum', momentum, 'from 0 to 1', (value) => value >= 0 && value <= 1)
+      .check('write new BatchNorm2d(features, { eps, momentum })');
+    const fill = (make: typeof ones): Tensor => make([features]);
+    this.weight = scope(() => new Parameter(fill(ones)));
+    this.bias = scope(() => new Parameter(fill(zeros)));
+    this.runningMean = scope(() => new Buffer(fill(zeros)));
+    this.runningVar = scope(() => new Buffer(fill(ones)));
+    this.numBatchesTracked = scope(() => new Buffer(zeros([], { dtype: 'int64' })));
     this.eps = eps;
     this.momentum = momentum;
   }
 
+  /**
+   * @throws ShallowsError for an input that is not `[B, C, H, W]`, and in training for a single value a channel, whose
+   *   variance would turn the running one into NaN
+   */
   override forward(x: Tensor, pass: Pass = evaluation): Tensor {
     const { training } = pass;
-    if (training) {
-      const { shape } = x;
-      if (shape.length !== 4) {
-        throw new ShallowsError(`BatchNorm2d: expected an input [B, C, H, W], got [${shape.join(', ')}]`);
-      }
-      noGrad(() => add_.call([this.numBatchesTracked, 1]));
-    }
     const { weight, bias, runningMean, runningVar, momentum, eps } = this;
-    return batchNorm.call([x, weight, bias, runningMean, runningVar, training, momentum, eps, true]) as Tensor;
+    requireImages(x.shape, training);
+    const y = batchNorm.call([x, weight, bias, runningMean, runningVar, training, momentum, eps, true]) as Tensor;
+    if (training) noGrad(() => add_.call([this.numBatchesTracked, 1]));
+    return y;
   }
+}
+
+function requireImages(shape: readonly number[], training: boolean): void {
+  const [batch = 0, , height = 0, width = 0] = shape;
+  if (shape.length === 4 && !(training && batch * height * width < 2)) return;
+  const expected = shape.length === 4 ? '2 or more values a channel in training' : 'an input [B, C, H, W]';
+  const advice = shape.length === 4 ? 'train on larger batches' : 'add the batch and its pictures as dimensions';
+  throw new ShallowsError(`BatchNorm2d: expected ${expected}, got [${shape.join(', ')}] - ${advice}`);
 }

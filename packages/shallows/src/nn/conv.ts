@@ -1,17 +1,15 @@
-import { empty, Operator, type Tensor } from '@shallows/torch';
-import { ShallowsError } from '../errors.js';
-import { deriveKey, type Key } from '../random/key.js';
-import { kaimingUniform_, uniform_ } from './init.js';
+import { Operator, type Tensor } from '@shallows/torch';
+import type { Key } from '../random/key.js';
+import { uniformBias, uniformWeight } from './linear.js';
 import { Module } from './module.js';
-import { Parameter } from './parameter.js';
+import type { Parameter } from './parameter.js';
+import { both, type Pair, Settings } from './settings.js';
 
 const conv2d = new Operator('aten::conv2d');
 
-/** One number for both axes, or `[height, width]`. */
-export type Pair = number | readonly [number, number];
-
 /** Options of {@link Conv2d}. */
 export interface Conv2dOptions {
+  /** Where the first weights come from. */
   readonly key: Key;
   readonly stride?: Pair;
   /** Zeros added on each side. */
@@ -22,20 +20,27 @@ export interface Conv2dOptions {
   readonly bias?: boolean;
 }
 
-const pair = (value: Pair): readonly [number, number] => (typeof value === 'number' ? [value, value] : value);
-
-/** Cross-correlation over images. Input `[B, inChannels, H, W]`, output `[B, outChannels, H', W']`. */
+/**
+ * Cross-correlation over images: y[b, o] = bias[o] + Σᵢ weight[o, i] ⋆ x[b, i].
+ *
+ * Input `[B, inChannels, H, W]`, output `[B, outChannels, H', W']` with
+ * H' = ⌊(H + 2·padding − dilation·(kernel − 1) − 1) / stride⌋ + 1, and W' alike.
+ */
 export class Conv2d extends Module {
   /** `[outChannels, inChannels / groups, kernelHeight, kernelWidth]` */
   readonly weight: Parameter;
   /** `[outChannels]` */
   readonly bias: Parameter | null;
-  readonly stride: readonly [number, number];
-  readonly padding: readonly [number, number];
-  readonly dilation: readonly [number, number];
+  readonly stride: readonly [height: number, width: number];
+  readonly padding: readonly [height: number, width: number];
+  readonly dilation: readonly [height: number, width: number];
   readonly groups: number;
 
-  /** Starts as PyTorch's layer does: weight and bias from U(−1/√fanIn, 1/√fanIn), a function of the key. */
+  /**
+   * Starts as PyTorch's layer does: weight and bias from U(−1/√fanIn, 1/√fanIn), a function of the key.
+   *
+   * @throws ShallowsError for sizes that are no whole numbers, groups that do not divide both channels, or no key
+   */
   constructor(
     inChannels: number,
     outChannels: number,
@@ -43,25 +48,28 @@ export class Conv2d extends Module {
     { key, stride = 1, padding = 0, dilation = 1, groups = 1, bias = true }: Conv2dOptions,
   ) {
     super();
-    if (inChannels % groups !== 0 || outChannels % groups !== 0) {
-      throw new ShallowsError(`Conv2d: expected channels that ${groups} groups divide, got ${inChannels} and ${outChannels}`);
-    }
-    const kernel = pair(kernelSize);
-    const fanIn = (inChannels / groups) * kernel[0] * kernel[1];
-    this.weight = new Parameter(
-      kaimingUniform_(empty([outChannels, inChannels / groups, ...kernel]), {
-        key: deriveKey(key, 'weight'),
-        nonlinearity: 'leakyRelu',
-        negativeSlope: Math.sqrt(5),
-      }),
-    );
-    const bound = 1 / Math.sqrt(fanIn);
-    this.bias = bias
-      ? new Parameter(uniform_(empty([outChannels]), { key: deriveKey(key, 'bias'), low: -bound, high: bound }))
-      : null;
-    this.stride = pair(stride);
-    this.padding = pair(padding);
-    this.dilation = pair(dilation);
+    // Written so that what is no number passes here: it has its own message.
+    const divides = (channels: number): boolean => !(Number(channels) % Number(groups) >= 1);
+    new Settings('Conv2d')
+      .whole('inChannels', inChannels, 1)
+      .whole('outChannels', outChannels, 1)
+      .pair('kernelSize', kernelSize, 1)
+      .pair('stride', stride, 1)
+      .pair('padding', padding, 0)
+      .pair('dilation', dilation, 1)
+      .whole('groups', groups, 1)
+      .expect(divides(inChannels), 'groups', `a divisor of the ${inChannels} inChannels`, groups)
+      .expect(divides(outChannels), 'groups', `a divisor of the ${outChannels} outChannels`, groups)
+      .flag('bias', bias)
+      .key(key)
+      .check('write new Conv2d(inChannels, outChannels, kernelSize, { key, ...options })');
+    const kernel = both(kernelSize);
+    const groupChannels = inChannels / groups;
+    this.weight = uniformWeight([outChannels, groupChannels, ...kernel], key);
+    this.bias = bias ? uniformBias(outChannels, groupChannels * kernel[0] * kernel[1], key) : null;
+    this.stride = both(stride);
+    this.padding = both(padding);
+    this.dilation = both(dilation);
     this.groups = groups;
   }
 

@@ -1,7 +1,8 @@
-import { noGrad, ops, type Tensor } from '@shallows/torch';
+import { noGrad, ops, scope, type Tensor } from '@shallows/torch';
 import { ShallowsError } from '../errors.js';
 import { generator } from '../random/generator.js';
 import type { Key } from '../random/key.js';
+import { Settings } from './settings.js';
 
 /** Which side of a layer keeps its variance: the forward pass (`fanIn`) or the backward pass (`fanOut`). */
 export type FanMode = 'fanIn' | 'fanOut';
@@ -9,18 +10,36 @@ export type FanMode = 'fanIn' | 'fanOut';
 /** What follows the layer, for the gain: √2 for relu, √(2 / (1 + a²)) for leaky relu, 5/3 for tanh, 1 else. */
 export type Nonlinearity = 'linear' | 'relu' | 'leakyRelu' | 'tanh' | 'sigmoid';
 
-/** Inputs and outputs of one unit of a weight `[out, in, ...kernel]`. */
+const nonlinearities: readonly Nonlinearity[] = ['linear', 'relu', 'leakyRelu', 'tanh', 'sigmoid'];
+
+/**
+ * Inputs and outputs of one unit of a weight `[out, in, ...kernel]`: fanIn = in · |kernel|, fanOut = out · |kernel|.
+ *
+ * @throws ShallowsError for fewer than two dimensions, or none of a size above 0
+ */
 export function fans(shape: readonly number[]): { readonly fanIn: number; readonly fanOut: number } {
   const [outputs, inputs, ...kernel] = shape;
-  if (outputs === undefined || inputs === undefined) {
-    throw new ShallowsError(`fans: expected a weight of 2 or more dimensions, got [${shape.join(', ')}]`);
+  if (outputs === undefined || inputs === undefined || !shape.every((size) => Number.isSafeInteger(size) && size > 0)) {
+    throw new ShallowsError(
+      `fans: expected a weight of 2 or more dimensions that are not empty, got [${shape.join(', ')}] - ` +
+        'fill biases and other vectors with uniform_ or normal_',
+    );
   }
   const field = kernel.reduce((product, size) => product * size, 1);
   return { fanIn: inputs * field, fanOut: outputs * field };
 }
 
-/** The factor that keeps the variance through a nonlinearity (He et al. 2015; PyTorch's `calculate_gain`). */
+/**
+ * The factor that keeps the variance through a nonlinearity (He et al. 2015; PyTorch's `calculate_gain`).
+ *
+ * @param negativeSlope a of leaky relu; the others ignore it
+ * @throws ShallowsError for another word or a slope that is not finite
+ */
 export function gain(nonlinearity: Nonlinearity, negativeSlope = 0.01): number {
+  new Settings('gain')
+    .word('nonlinearity', nonlinearity, nonlinearities)
+    .number('negativeSlope', negativeSlope, '', () => true)
+    .check('name what follows the layer');
   switch (nonlinearity) {
     case 'relu':
       return Math.SQRT2;
@@ -33,14 +52,47 @@ export function gain(nonlinearity: Nonlinearity, negativeSlope = 0.01): number {
   }
 }
 
-/** Fills a tensor with draws from N(mean, std²), a function of the key. Returns the tensor. */
-export function normal_<T extends Tensor>(tensor: T, { key, mean = 0, std = 1 }: { readonly key: Key; readonly mean?: number; readonly std?: number }): T {
+/** Options of {@link normal_}. */
+export interface NormalOptions {
+  readonly key: Key;
+  readonly mean?: number;
+  /** Standard deviation, from 0. */
+  readonly std?: number;
+}
+
+/**
+ * Fills a tensor of any shape with draws from N(mean, std²), a function of the key. Returns the tensor.
+ *
+ * @throws ShallowsError for a mean or std that is not finite, or a negative std
+ */
+export function normal_<T extends Tensor>(tensor: T, { key, mean = 0, std = 1 }: NormalOptions): T {
+  new Settings('normal_')
+    .key(key)
+    .number('mean', mean, '', () => true)
+    .number('std', std, 'from 0', (value) => value >= 0)
+    .check('give finite numbers');
   noGrad(() => ops.aten.normal_(tensor, mean, std, { generator: generator(key, tensor.device) }));
   return tensor;
 }
 
-/** Fills a tensor with draws from U[low, high), a function of the key. Returns the tensor. */
-export function uniform_<T extends Tensor>(tensor: T, { key, low = 0, high = 1 }: { readonly key: Key; readonly low?: number; readonly high?: number }): T {
+/** Options of {@link uniform_}. */
+export interface UniformOptions {
+  readonly key: Key;
+  readonly low?: number;
+  readonly high?: number;
+}
+
+/**
+ * Fills a tensor of any shape with draws from U[low, high), a function of the key. Returns the tensor.
+ *
+ * @throws ShallowsError for bounds that are not finite or in the wrong order
+ */
+export function uniform_<T extends Tensor>(tensor: T, { key, low = 0, high = 1 }: UniformOptions): T {
+  new Settings('uniform_')
+    .key(key)
+    .number('low', low, '', () => true)
+    .number('high', high, `from ${low}`, (value) => !(value < low))
+    .check('give finite bounds, the lower first');
   noGrad(() => ops.aten.uniform_(tensor, low, high, { generator: generator(key, tensor.device) }));
   return tensor;
 }
@@ -54,52 +106,90 @@ export interface KaimingOptions {
   readonly negativeSlope?: number;
 }
 
-function kaimingStd(shape: readonly number[], { mode = 'fanIn', nonlinearity = 'relu', negativeSlope }: KaimingOptions): number {
+function kaimingStd(fn: string, shape: readonly number[], options: KaimingOptions): number {
+  const { mode = 'fanIn', nonlinearity = 'relu', negativeSlope } = options;
+  new Settings(fn).word('mode', mode, ['fanIn', 'fanOut']).check('name the side that keeps its variance');
   return gain(nonlinearity, negativeSlope) / Math.sqrt(fans(shape)[mode]);
 }
 
-/** Fills a weight from N(0, gain² / fan) (He et al. 2015). Returns the tensor. */
+/**
+ * Fills a weight `[out, in, ...kernel]` from N(0, gain² / fan) (He et al. 2015). Returns the tensor.
+ *
+ * @throws ShallowsError as {@link fans} and {@link gain}, or for another mode
+ */
 export function kaimingNormal_<T extends Tensor>(tensor: T, options: KaimingOptions): T {
-  return normal_(tensor, { key: options.key, std: kaimingStd(tensor.shape, options) });
+  return normal_(tensor, { key: options.key, std: kaimingStd('kaimingNormal_', tensor.shape, options) });
 }
 
-/** Fills a weight from U(−b, b), b = gain · √(3 / fan) (He et al. 2015). Returns the tensor. */
+/**
+ * Fills a weight `[out, in, ...kernel]` from U(−b, b), b = gain · √(3 / fan) (He et al. 2015). Returns the tensor.
+ *
+ * @throws ShallowsError as {@link fans} and {@link gain}, or for another mode
+ */
 export function kaimingUniform_<T extends Tensor>(tensor: T, options: KaimingOptions): T {
-  const bound = Math.sqrt(3) * kaimingStd(tensor.shape, options);
+  const bound = Math.sqrt(3) * kaimingStd('kaimingUniform_', tensor.shape, options);
   return uniform_(tensor, { key: options.key, low: -bound, high: bound });
 }
 
 /** Options of the Xavier fills. */
 export interface XavierOptions {
   readonly key: Key;
+  /** From {@link gain}, above 0. */
   readonly gain?: number;
 }
 
-/** Fills a weight from N(0, gain² · 2 / (fanIn + fanOut)) (Glorot and Bengio 2010). Returns the tensor. */
-export function xavierNormal_<T extends Tensor>(tensor: T, { key, gain = 1 }: XavierOptions): T {
-  const { fanIn, fanOut } = fans(tensor.shape);
-  return normal_(tensor, { key, std: gain * Math.sqrt(2 / (fanIn + fanOut)) });
-}
-
-/** Fills a weight from U(−b, b), b = gain · √(6 / (fanIn + fanOut)) (Glorot and Bengio 2010). Returns the tensor. */
-export function xavierUniform_<T extends Tensor>(tensor: T, { key, gain = 1 }: XavierOptions): T {
-  const { fanIn, fanOut } = fans(tensor.shape);
-  const bound = gain * Math.sqrt(6 / (fanIn + fanOut));
-  return uniform_(tensor, { key, low: -bound, high: bound });
+function xavierStd(fn: string, shape: readonly number[], factor: number): number {
+  new Settings(fn).number('gain', factor, 'above 0', (value) => value > 0).check('take it from gain()');
+  const { fanIn, fanOut } = fans(shape);
+  return factor * Math.sqrt(2 / (fanIn + fanOut));
 }
 
 /**
- * Fills a tensor from N(mean, std²) cut to [low, high], by the inverse of the normal distribution on a uniform draw
- * (the method of PyTorch's `trunc_normal_`). Returns the tensor.
+ * Fills a weight `[out, in, ...kernel]` from N(0, gain² · 2 / (fanIn + fanOut)) (Glorot and Bengio 2010). Returns the
+ * tensor.
+ *
+ * @throws ShallowsError as {@link fans}, or for a gain that is not above 0
+ */
+export function xavierNormal_<T extends Tensor>(tensor: T, { key, gain = 1 }: XavierOptions): T {
+  return normal_(tensor, { key, std: xavierStd('xavierNormal_', tensor.shape, gain) });
+}
+
+/**
+ * Fills a weight `[out, in, ...kernel]` from U(−b, b), b = gain · √(6 / (fanIn + fanOut)) (Glorot and Bengio 2010).
+ * Returns the tensor.
+ *
+ * @throws ShallowsError as {@link fans}, or for a gain that is not above 0
+ */
+export function xavierUniform_<T extends Tensor>(tensor: T, { key, gain = 1 }: XavierOptions): T {
+  const bound = Math.sqrt(3) * xavierStd('xavierUniform_', tensor.shape, gain);
+  return uniform_(tensor, { key, low: -bound, high: bound });
+}
+
+/** Options of {@link truncatedNormal_}. */
+export interface TruncatedNormalOptions extends NormalOptions {
+  readonly low?: number;
+  readonly high?: number;
+}
+
+/**
+ * Fills a tensor of any shape from N(mean, std²) cut to [low, high], by the inverse of the normal distribution on a
+ * uniform draw (the method of PyTorch's `trunc_normal_`). Returns the tensor.
+ *
+ * @throws ShallowsError for numbers that are not finite, a std that is not above 0, bounds in the wrong order, or a
+ *   mean more than 2 std outside of them, where the method is inexact
  */
 export function truncatedNormal_<T extends Tensor>(
   tensor: T,
-  { key, mean = 0, std = 1, low = -2, high = 2 }: { readonly key: Key; readonly mean?: number; readonly std?: number; readonly low?: number; readonly high?: number },
+  { key, mean = 0, std = 1, low = -2, high = 2 }: TruncatedNormalOptions,
 ): T {
-  if (!(std > 0) || !(low < high)) {
-    throw new ShallowsError(`truncatedNormal_: expected std above 0 and low below high, got std ${std}, low ${low}, high ${high}`);
-  }
-  const [from, to] = noGrad(() => [low, high].map((bound) => 2 * normalCdf((bound - mean) / std) - 1)) as [number, number];
+  new Settings('truncatedNormal_')
+    .number('std', std, 'above 0', (value) => value > 0)
+    .number('low', low, '', () => true)
+    .number('high', high, `above ${low}`, (value) => !(value <= low))
+    .number('mean', mean, 'within 2 std of the bounds', (value) => !(value < low - 2 * std || value > high + 2 * std))
+    .check('give finite numbers, the lower bound first');
+  const from = 2 * normalCdf((low - mean) / std) - 1;
+  const to = 2 * normalCdf((high - mean) / std) - 1;
   uniform_(tensor, { key, low: from, high: to });
   noGrad(() => {
     ops.aten.erfinv_(tensor);
@@ -112,6 +202,8 @@ export function truncatedNormal_<T extends Tensor>(
 
 /** Φ(x), through libtorch's erf: JavaScript has none. */
 function normalCdf(x: number): number {
-  const value = ops.aten.erf(ops.aten.full([], x / Math.SQRT2, { dtype: 'float64' })) as Tensor;
-  return (1 + value.item()) / 2;
+  return scope(() => {
+    const value: Tensor = ops.aten.erf(ops.aten.full([], x / Math.SQRT2, { dtype: 'float64' }));
+    return (1 + value.item()) / 2;
+  });
 }
