@@ -185,6 +185,7 @@ export class Trainer {
       train: evaluateModel(model, train, { normalise, rows: Math.min(trainSubset, train.size) }),
       validation: evaluateModel(model, validation, { normalise }),
     };
+    for (const { loss } of [measured.train, measured.validation]) finite(loss, clock.batch);
     this.#metrics = {
       ...measured,
       gap: {
