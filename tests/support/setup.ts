@@ -18,7 +18,10 @@ declare module 'vitest' {
 function elements(value: unknown): { shape: readonly number[] | null; values: number[] } {
   if (isTensor(value)) return { shape: value.shape, values: Array.from(value.toArray(), Number) };
   if (typeof value === 'number') return { shape: null, values: [value] };
-  return { shape: null, values: Array.from(value as ArrayLike<number>, Number).flat(Number.POSITIVE_INFINITY) as number[] };
+  return {
+    shape: null,
+    values: Array.from(value as ArrayLike<number>, Number).flat(Number.POSITIVE_INFINITY) as number[],
+  };
 }
 
 expect.extend({

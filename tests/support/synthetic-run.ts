@@ -1,11 +1,11 @@
-import { mkdtempSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { DepthReport } from '../../packages/shallows/src/depth/index.js';
 import { depthReport } from '../../packages/shallows/src/depth/report.js';
 import { uniforms } from '../../packages/shallows/src/random/draws.js';
 import { deriveKey, rootKey } from '../../packages/shallows/src/random/key.js';
 import { createRun, loadRun, type RunData, type RunStatus } from '../../packages/shallows/src/track/index.js';
-import type { DepthReport } from '../../packages/shallows/src/depth/index.js';
 import type { Evaluation, Progress, TrainEvent } from '../../packages/shallows/src/train/events.js';
 
 /** What a made-up run is like. */
@@ -31,10 +31,19 @@ export interface SyntheticOptions {
   readonly siteName?: (index: number) => string;
 }
 
-/** A run folder with a journal and a record as training writes them, from made-up numbers: always the same. */
-export async function syntheticRun(options: SyntheticOptions = {}): Promise<{ readonly folder: string; readonly run: RunData }> {
-  const { label = 'run', name = 'synthetic', sites = 9, drop = 0.5, epochs = 15, seed = 1, status = 'done', siteName = (i) => `layer${String(1 + Math.floor((3 * i) / Math.max(1, sites)))}.${String(i)}` } = options;
-  const folder = join(mkdtempSync(join(tmpdir(), 'shallows-synthetic-')), label.replaceAll(/\W+/g, '-'));
+/** A run as it is read from the journal and the record that training writes, from made-up numbers: always the same. */
+export async function syntheticRun(options: SyntheticOptions = {}): Promise<RunData> {
+  const {
+    label = 'run',
+    name = 'synthetic',
+    sites = 9,
+    drop = 0.5,
+    epochs = 15,
+    seed = 1,
+    status = 'done',
+    siteName = (i) => `layer${String(1 + Math.floor((3 * i) / Math.max(1, sites)))}.${String(i)}`,
+  } = options;
+  const folder = mkdtempSync(join(tmpdir(), 'shallows-synthetic-'));
   const model = {
     name: `cifar-resnet-${String(2 * sites + 2)}`,
     parameters: 272_474,
@@ -47,8 +56,17 @@ export async function syntheticRun(options: SyntheticOptions = {}): Promise<{ re
       name,
       seed,
       model: { kind: 'cifar-resnet', depth: 2 * sites + 2, classes: 10 },
-      data: { kind: 'textures', train: 2000, validation: 1000, noise: 0.1, augment: { crop: { padding: 4 }, flip: true } },
-      depth: drop > 0 ? { kind: 'stochastic', drop, schedule: 'linear', scale: 'inverted', unit: 'block', execution: 'gate' } : { kind: 'none' },
+      data: {
+        kind: 'textures',
+        train: 2000,
+        validation: 1000,
+        noise: 0.1,
+        augment: { crop: { padding: 4 }, flip: true },
+      },
+      depth:
+        drop > 0
+          ? { kind: 'stochastic', drop, schedule: 'linear', scale: 'inverted', unit: 'block', execution: 'gate' }
+          : { kind: 'none' },
       optimizer: { kind: 'sgd', lr: 0.1, momentum: 0.9, nesterov: true, weightDecay: 1e-4 },
       schedule: { kind: 'one-cycle', peak: 0.3 },
       train: { duration: `${String(epochs)}ep`, batchSize: 64, evaluateEvery: '1ep' },
@@ -79,19 +97,49 @@ export async function syntheticRun(options: SyntheticOptions = {}): Promise<{ re
       ...(end?.kind === 'fit-end' ? { metrics: end.metrics, depth: end.depth, timing: end.timing } : {}),
     });
   }
-  return { folder, run: await loadRun(folder, { label }) };
+  const data = await loadRun(folder, { label });
+  rmSync(folder, { recursive: true });
+  return data;
 }
 
 /** The events of such a run. */
 export function* eventsOf(
-  { sites = 9, drop = 0.5, epochs = 15, perEpoch = 32, seed = 1, evaluateEvery = 1, accuracy = 0.71, gap = 0.05, finalLoss = 0.9, diverges = Number.POSITIVE_INFINITY, status = 'done', stopsAt = epochs, alarm = false }: SyntheticOptions,
+  {
+    sites = 9,
+    drop = 0.5,
+    epochs = 15,
+    perEpoch = 32,
+    seed = 1,
+    evaluateEvery = 1,
+    accuracy = 0.71,
+    gap = 0.05,
+    finalLoss = 0.9,
+    diverges = Number.POSITIVE_INFINITY,
+    status = 'done',
+    stopsAt = epochs,
+    alarm = false,
+  }: SyntheticOptions,
   model: Extract<TrainEvent, { kind: 'fit-start' }>['model'],
 ): Generator<TrainEvent> {
   const key = deriveKey(rootKey(seed), 'synthetic');
   const total = epochs * perEpoch;
   let elapsedMs = 0;
-  const at = (batch: number): Progress => ({ epoch: Math.floor(batch / perEpoch), batch, sample: 64 * batch, elapsedMs, fraction: batch / total });
-  yield { kind: 'fit-start', at: at(0), model, totalBatches: total, totalEpochs: epochs, batchesPerEpoch: perEpoch, batchSize: 64 };
+  const at = (batch: number): Progress => ({
+    epoch: Math.floor(batch / perEpoch),
+    batch,
+    sample: 64 * batch,
+    elapsedMs,
+    fraction: batch / total,
+  });
+  yield {
+    kind: 'fit-start',
+    at: at(0),
+    model,
+    totalBatches: total,
+    totalEpochs: epochs,
+    batchesPerEpoch: perEpoch,
+    batchSize: 64,
+  };
   const dropped = model.sites.map(() => 0);
   const durations: [number, boolean][] = [];
   let metrics: Evaluation | null = null;
@@ -105,21 +153,48 @@ export function* eventsOf(
       else active += 1;
     });
     const noise = Math.sqrt(-2 * Math.log(1 - (u[sites] ?? 0))) * Math.cos(2 * Math.PI * (u[sites + 1] ?? 0));
-    const durationMs = 6 + 3.6 * active * (1 + 0.035 * noise) + ((u[sites + 2] ?? 0) > 0.985 ? 60 * (u[sites] ?? 0) : 0);
+    const durationMs =
+      6 + 3.6 * active * (1 + 0.035 * noise) + ((u[sites + 2] ?? 0) > 0.985 ? 60 * (u[sites] ?? 0) : 0);
     elapsedMs += durationMs;
     durations.push([durationMs, active === sites]);
     const t = batch / total;
     const lr = t < 0.3 ? 0.004 + 0.096 * (t / 0.3) : 0.1 * 0.5 * (1 + Math.cos((Math.PI * (t - 0.3)) / 0.7));
     const lost = batch / perEpoch > diverges;
     const loss = lost ? Number.NaN : finalLoss + 1.5 * Math.exp(-5 * t) + 0.1 * noise;
-    yield { kind: 'batch-end', at: at(batch), loss: batch % 10 === 0 || batch === 1 ? loss : null, lr, durationMs, active, sites };
-    if (batch % perEpoch === 0) yield { kind: 'epoch-end', at: at(batch), trainLoss: loss, durationMs: 1400, realised: active, meanStepMs: durationMs };
+    yield {
+      kind: 'batch-end',
+      at: at(batch),
+      loss: batch % 10 === 0 || batch === 1 ? loss : null,
+      lr,
+      durationMs,
+      active,
+      sites,
+    };
+    if (batch % perEpoch === 0)
+      yield {
+        kind: 'epoch-end',
+        at: at(batch),
+        trainLoss: loss,
+        durationMs: 1400,
+        realised: active,
+        meanStepMs: durationMs,
+      };
     if (batch % (evaluateEvery * perEpoch) === 0) {
       const learnt = 1 - Math.exp(-4 * t);
       const wobble = 0.025 * noise * (1 - t);
-      const train = { loss: lost ? Number.NaN : finalLoss * 0.8 + 1.6 * (1 - learnt), accuracy: 0.1 + (accuracy + gap - 0.1) * learnt + wobble };
-      const validation = { loss: lost ? Number.NaN : finalLoss + 1.4 * (1 - learnt) - wobble, accuracy: 0.1 + (accuracy - 0.1) * learnt ** 1.1 + 1.3 * wobble };
-      metrics = { train, validation, gap: { loss: validation.loss - train.loss, accuracy: train.accuracy - validation.accuracy } };
+      const train = {
+        loss: lost ? Number.NaN : finalLoss * 0.8 + 1.6 * (1 - learnt),
+        accuracy: 0.1 + (accuracy + gap - 0.1) * learnt + wobble,
+      };
+      const validation = {
+        loss: lost ? Number.NaN : finalLoss + 1.4 * (1 - learnt) - wobble,
+        accuracy: 0.1 + (accuracy - 0.1) * learnt ** 1.1 + 1.3 * wobble,
+      };
+      metrics = {
+        train,
+        validation,
+        gap: { loss: validation.loss - train.loss, accuracy: train.accuracy - validation.accuracy },
+      };
       yield { kind: 'evaluation', at: at(batch), durationMs: 300, ...metrics };
     }
   }
@@ -144,8 +219,18 @@ export function* eventsOf(
   };
 }
 
-function report(sites: readonly { name: string; requested: number }[], dropped: readonly number[], opportunities: number): DepthReport {
-  const tallies = sites.map(({ name, requested }, i) => ({ name, requested, opportunities, dropped: dropped[i] ?? 0, missed: 0 }));
+function report(
+  sites: readonly { name: string; requested: number }[],
+  dropped: readonly number[],
+  opportunities: number,
+): DepthReport {
+  const tallies = sites.map(({ name, requested }, i) => ({
+    name,
+    requested,
+    opportunities,
+    dropped: dropped[i] ?? 0,
+    missed: 0,
+  }));
   const work = { totalFlops: sites.length + 0.1, branchFlops: Object.fromEntries(sites.map(({ name }) => [name, 1])) };
   return depthReport(tallies, { work });
 }

@@ -1,0 +1,16 @@
+export { writeAtomically } from './atomic-file.js';
+export { canonicalDigest, canonicalJson } from './canonical-json.js';
+export { type DescribedSet, dataRecord } from './data-record.js';
+export { journalCallback } from './journal-callback.js';
+export type { BatchColumns, JournalEntry, JournalLine } from './journal-line.js';
+export { type Journal, readJournal } from './journal-reader.js';
+export { type JournalOptions, JournalWriter } from './journal-writer.js';
+export { type ProgressOptions, progressCallback, type TextOutput } from './progress/progress-callback.js';
+export { readRun } from './read-run.js';
+export type { ReportTitle } from './report/page.js';
+export { createRun, Run, type RunEnd } from './run.js';
+export { loadRun, type RunData } from './run-data.js';
+export { runFiles } from './run-files.js';
+export type { DataRecord, GitState, HostRecord, RunRecord, RunStatus } from './run-record.js';
+export type { RunStart } from './run-start.js';
+export { writeReport } from './write-report.js';

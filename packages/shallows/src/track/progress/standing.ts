@@ -1,0 +1,82 @@
+import type { Progress, TrainEvent } from '../../train/events.js';
+
+/** Share of a new step time in the shown one: steps with dropped blocks are faster, and a reader wants the mean. */
+const SMOOTHING = 0.05;
+
+/** Where a run stands, as its status line shows it. */
+export interface Standing {
+  /** The epoch that is under way, from 1. */
+  readonly epoch: number;
+  /** Null where the duration is not given in epochs. */
+  readonly epochs: number | null;
+  readonly batch: number;
+  readonly total: number | null;
+  readonly fraction: number;
+  /** The last loss that was read back. */
+  readonly loss: number | null;
+  /** Of the last validation. */
+  readonly accuracy: number | null;
+  readonly lr: number;
+  /** Exponential mean. */
+  readonly stepMs: number;
+  readonly active: number;
+  readonly sites: number;
+  /** Null before the first progress. */
+  readonly remainingMs: number | null;
+}
+
+/** Before the first event. */
+export const atRest: Standing = Object.freeze({
+  epoch: 1,
+  epochs: null,
+  batch: 0,
+  total: null,
+  fraction: 0,
+  loss: null,
+  accuracy: null,
+  lr: 0,
+  stepMs: 0,
+  active: 0,
+  sites: 0,
+  remainingMs: null,
+});
+
+/** The standing after an event. */
+export function advance(standing: Standing, event: TrainEvent): Standing {
+  const moved = { ...standing, ...place(event.at, standing.epochs) };
+  switch (event.kind) {
+    case 'fit-start':
+      return {
+        ...moved,
+        ...place(event.at, event.totalEpochs),
+        epochs: event.totalEpochs,
+        total: event.totalBatches,
+        active: event.model.sites.length,
+        sites: event.model.sites.length,
+      };
+    case 'batch-end':
+      return {
+        ...moved,
+        loss: event.loss ?? standing.loss,
+        lr: event.lr,
+        stepMs:
+          standing.stepMs === 0 ? event.durationMs : standing.stepMs + SMOOTHING * (event.durationMs - standing.stepMs),
+        active: event.active,
+        sites: event.sites,
+      };
+    case 'evaluation':
+      return { ...moved, accuracy: event.validation.accuracy };
+    default:
+      return moved;
+  }
+}
+
+function place({ epoch, batch, fraction, elapsedMs }: Progress, epochs: number | null) {
+  const underway = epoch + 1;
+  return {
+    epoch: epochs === null ? underway : Math.min(underway, Math.ceil(epochs)),
+    batch,
+    fraction,
+    remainingMs: fraction > 0 ? (elapsedMs * (1 - fraction)) / fraction : null,
+  };
+}

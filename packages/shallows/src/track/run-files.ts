@@ -1,0 +1,9 @@
+/** Names of the files in a run folder. */
+export const runFiles = Object.freeze({
+  record: 'run.json',
+  journal: 'journal.jsonl',
+  model: 'model.safetensors',
+  report: 'report.html',
+  checkpoints: 'checkpoints',
+  lock: 'writer.lock',
+});
