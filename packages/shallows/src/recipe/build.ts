@@ -25,8 +25,13 @@ export interface BuiltModel {
 }
 
 /** The model of a recipe: its weights are a function of the recipe's seed. */
-export function buildModel({ model: { kind, depth, classes }, depth: stochastic, seed }: Recipe): BuiltModel {
-  const model = createModel(kind, { depth, classes, key: recipeKeys(seed).model });
+export function buildModel(recipe: Recipe, channels: number = pictureChannels(recipe)): BuiltModel {
+  const {
+    model: { kind, depth, classes },
+    depth: stochastic,
+    seed,
+  } = recipe;
+  const model = createModel(kind, { depth, classes, channels, key: recipeKeys(seed).model });
   const policy = buildPolicy(stochastic);
   return { model, policy, sites: applyPolicy(model, policy ?? Policy({ drop: 0 })) };
 }
@@ -78,6 +83,11 @@ export function imageSize({ data }: Recipe): number {
   return 'size' in data ? data.size : 32;
 }
 
+/** The channels of the pictures of a recipe, as far as it says: files in IDX format are grey, as MNIST's are. */
+function pictureChannels({ data }: Recipe): number {
+  return data.kind === 'idx' ? 1 : 3;
+}
+
 /** What a recipe would drop and save, known before any training. */
 export interface DepthForecast {
   readonly sites: readonly { readonly name: string; readonly requested: number; readonly flops: number }[];
@@ -93,7 +103,7 @@ export interface DepthForecast {
 export function forecastDepth(recipe: Recipe): DepthForecast {
   const { model, sites } = buildModel(recipe);
   using _ = model;
-  const work = workOf(model, imageSize(recipe));
+  const work = workOf(model, [pictureChannels(recipe), imageSize(recipe), imageSize(recipe)]);
   const tallies = sites.map(({ name, drop }) => ({ name, requested: drop, opportunities: 0, dropped: 0, missed: 0 }));
   const { expectedActive, workSavedIdeal } = depthReport(tallies, { work });
   const saved = workSavedIdeal ?? 0;
@@ -106,8 +116,8 @@ export function forecastDepth(recipe: Recipe): DepthForecast {
   };
 }
 
-/** FLOPs of a model's forward pass on one square colour picture. */
-export function workOf(model: Module, size: number): Work {
-  using picture = zeros([1, 3, size, size]);
-  return measureWork((pass) => model.forward(picture, pass));
+/** FLOPs of a model's forward pass on one picture. */
+export function workOf(model: Module, picture: readonly [channels: number, height: number, width: number]): Work {
+  using x = zeros([1, ...picture]);
+  return measureWork((pass) => model.forward(x, pass));
 }

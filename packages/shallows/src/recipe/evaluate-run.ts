@@ -22,7 +22,7 @@ export async function evaluateRun(folder: string, record: RunRecord): Promise<Ev
       `evaluateRun: expected the data of the run (${record.data.digest.slice(0, 12)}), got others (${digest.slice(0, 12)}) - restore the files of its recipe's data`,
     );
   }
-  using model = buildModel(recipe).model;
+  using model = buildModel(recipe, data.train.shape[0]).model;
   model.loadStateDict(loadSafetensors(join(folder, runFiles.model)).tensors);
   const { size } = data.train;
   return evaluation(

@@ -33,8 +33,8 @@ export async function prepareRecipe(recipe: Recipe): Promise<Prepared> {
   const { train, seed } = recipe;
   if (train.threads !== undefined) setNumThreads(train.threads);
   const data = await loadRecipeData(recipe);
-  const { model, policy, sites } = buildModel(recipe);
-  const work = workOf(model, data.train.shape[1]);
+  const { model, policy, sites } = buildModel(recipe, data.train.shape[0]);
+  const work = workOf(model, data.train.shape);
   const optimizer = buildOptimizer(recipe, model);
   const modelName = `${recipe.model.kind}-${String(recipe.model.depth)}`;
   const keys = recipeKeys(seed);
@@ -81,18 +81,12 @@ export async function prepareRecipe(recipe: Recipe): Promise<Prepared> {
 /** The data of a recipe, which must fit its model. */
 export async function loadRecipeData({ data: config, model }: Recipe): Promise<DataSplits> {
   const data = await loadData(config);
-  const { classes, shape } = data.train;
-  const [channels] = shape;
+  const { classes } = data.train;
   // An idx file names only the classes that occur.
   const fits = config.kind === 'idx' ? classes.length <= model.classes : classes.length === model.classes;
   if (!fits) {
     throw new ShallowsError(
       `recipe: expected model.classes to be the ${String(classes.length)} classes of the data, got ${String(model.classes)} - write classes: ${String(classes.length)}`,
-    );
-  }
-  if (channels !== 3) {
-    throw new ShallowsError(
-      `recipe: expected pictures of 3 channels for ${model.kind}, got ${String(channels)} - use colour pictures`,
     );
   }
   return data;

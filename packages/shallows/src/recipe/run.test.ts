@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { loadSafetensors, stats } from '@shallows/torch';
@@ -118,6 +118,26 @@ describe('a run', () => {
     const cifar = `data={kind: idx, images: ${root}/a, labels: ${root}/b, testImages: ${root}/c, testLabels: ${root}/d}`;
     await expect(runRecipe(recipe(cifar), { folder, command: [] })).rejects.toThrow(`${root}/a`);
     await expect(readdir(folder)).rejects.toThrow('ENOENT');
+  });
+
+  test('trains and evaluates on grey pictures', async () => {
+    const [pictures, labels] = [join(root, 'pictures'), join(root, 'labels')];
+    const header = (type: number, ...sizes: number[]): number[] => [
+      0,
+      0,
+      type,
+      sizes.length,
+      ...sizes.flatMap((n) => [0, 0, 0, n]),
+    ];
+    await writeFile(
+      pictures,
+      Uint8Array.from([...header(8, 20, 8, 8), ...Array.from({ length: 20 * 64 }, (_, i) => i % 251)]),
+    );
+    await writeFile(labels, Uint8Array.from([...header(8, 20), ...Array.from({ length: 20 }, (_, i) => i % 10)]));
+    const idx = `data={kind: idx, images: ${pictures}, labels: ${labels}, testImages: ${pictures}, testLabels: ${labels}}`;
+    const folder = join(root, 'grey');
+    const { metrics } = await runRecipe(recipe(idx, 'train.duration=1ba'), { folder, command: [] });
+    expect(await evaluateRun(folder, await readRun(folder))).toEqual(metrics);
   });
 
   test('frees every tensor', async () => {

@@ -32,7 +32,8 @@ export function evaluateModel(
           meter.add(model.forward(inputs), targets);
         });
       }
-      return meter.result();
+      const { loss, accuracy } = meter.result();
+      return { loss, accuracy };
     }),
   );
 }

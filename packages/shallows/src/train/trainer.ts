@@ -2,7 +2,14 @@ import { ops, scope, type Tensor, zeros } from '@shallows/torch';
 import type { BatchSource, ImageDataset, Normalisation } from '../data/index.js';
 import { DepthLedger, drawPlan, type Policy, type RatedSite, type Work, withPlan } from '../depth/index.js';
 import { ShallowsError } from '../errors.js';
-import { crossEntropy, type LearningRateSchedule, type Module, type Pass, type SGD, trainingPass } from '../nn/index.js';
+import {
+  crossEntropy,
+  type LearningRateSchedule,
+  type Module,
+  type Pass,
+  type SGD,
+  trainingPass,
+} from '../nn/index.js';
 import { deriveKey, type Key } from '../random/index.js';
 import { Clock } from './clock.js';
 import { evaluateModel } from './evaluate.js';
