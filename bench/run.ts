@@ -23,9 +23,13 @@ const benchmarks: Readonly<Record<string, readonly Benchmark[]>> = {
 };
 
 function python(): string {
-  const found = [process.env['SHALLOWS_PYTHON'], here('../.venv/bin/python')].find((each) => each !== undefined && existsSync(each));
+  const found = [process.env['SHALLOWS_PYTHON'], here('../.venv/bin/python')].find(
+    (each) => each !== undefined && existsSync(each),
+  );
   if (found === undefined) {
-    throw new Error('bench: expected a Python with torch 2.13, found none - run `npm run bench:setup`, or set SHALLOWS_PYTHON');
+    throw new Error(
+      'bench: expected a Python with torch 2.13, found none - run `npm run bench:setup`, or set SHALLOWS_PYTHON',
+    );
   }
   return found;
 }
@@ -34,9 +38,14 @@ function main(args: readonly string[]): void {
   const flags = new Set(args.filter((each) => each.startsWith('--')));
   const names = args.filter((each) => !each.startsWith('--'));
   const known = Object.keys(benchmarks);
-  const unknown = [...names.filter((each) => !known.includes(each)), ...[...flags].filter((each) => !['--json', '--quick'].includes(each))];
+  const unknown = [
+    ...names.filter((each) => !known.includes(each)),
+    ...[...flags].filter((each) => !['--json', '--quick'].includes(each)),
+  ];
   if (unknown.length > 0) {
-    throw new Error(`bench: expected names of ${known.join(', ')} and flags --json, --quick, got ${unknown.join(', ')}`);
+    throw new Error(
+      `bench: expected names of ${known.join(', ')} and flags --json, --quick, got ${unknown.join(', ')}`,
+    );
   }
   const rounds = flags.has('--quick') ? 3 : 7;
   const results: Record<string, Record<string, Comparison>> = {};
@@ -48,7 +57,14 @@ function main(args: readonly string[]): void {
       if (!flags.has('--json')) print(title, results[title]);
     }
   }
-  const report = { node: process.version, libtorch: version().libtorch, cpu: cpus()[0]?.model, cores: cpus().length, rounds, results };
+  const report = {
+    node: process.version,
+    libtorch: version().libtorch,
+    cpu: cpus()[0]?.model,
+    cores: cpus().length,
+    rounds,
+    results,
+  };
   if (flags.has('--json')) console.log(JSON.stringify(report));
   mkdirSync(here('../results'), { recursive: true });
   writeFileSync(here(`../results/${names.join('-') || 'all'}.json`), `${JSON.stringify(report, null, 2)}\n`);
@@ -58,7 +74,9 @@ function print(title: string, comparisons: Readonly<Record<string, Comparison>>)
   console.log(`\n${title}`);
   for (const [name, { ours, peer, ratio, spread }] of Object.entries(comparisons)) {
     const range = `${spread[0].toFixed(2)} to ${spread[1].toFixed(2)}`;
-    console.log(`  ${name.padEnd(36)} ours ${ours.toFixed(2).padStart(9)}  PyTorch ${peer.toFixed(2).padStart(9)}  ratio ${ratio.toFixed(2)} (${range})`);
+    console.log(
+      `  ${name.padEnd(36)} ours ${ours.toFixed(2).padStart(9)}  PyTorch ${peer.toFixed(2).padStart(9)}  ratio ${ratio.toFixed(2)} (${range})`,
+    );
   }
 }
 

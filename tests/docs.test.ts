@@ -13,7 +13,12 @@ import { runRecipe } from '../packages/shallows/src/recipe/run.js';
 // import starts a program; the blocks after it go on with it. What `console.log(…); // text` says must be printed.
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const pages = ['README.md', ...readdirSync(join(root, 'docs')).filter((name) => name.endsWith('.md')).map((name) => `docs/${name}`)];
+const pages = [
+  'README.md',
+  ...readdirSync(join(root, 'docs'))
+    .filter((name) => name.endsWith('.md'))
+    .map((name) => `docs/${name}`),
+];
 
 function programsOf(page: string): string[] {
   const programs: string[] = [];
@@ -33,7 +38,10 @@ beforeAll(async () => {
   // The guides read the runs of the quick start.
   const recipe = `{ name: tiny, model: { kind: cifar-resnet, depth: 8 }, optimizer: { kind: sgd, lr: 0.05 },
     data: { kind: textures, train: 20, validation: 10, size: 8 }, train: { duration: 2ba, batchSize: 10 } }`;
-  for (const [name, override] of [['stochastic', 'depth={kind: stochastic, drop: 0.5}'], ['plain', 'depth.kind=none']] as const) {
+  for (const [name, override] of [
+    ['stochastic', 'depth={kind: stochastic, drop: 0.5}'],
+    ['plain', 'depth.kind=none'],
+  ] as const) {
     const run = join(folder, 'runs/quickstart', name);
     mkdirSync(run, { recursive: true });
     await runRecipe(parseRecipe(recipe, { file: 'tiny.yaml', overrides: [override] }), { folder: run, command: [] });
@@ -53,7 +61,9 @@ test('every program compiles', () => {
   const configPath = join(root, 'tsconfig.tests.json');
   const config = ts.parseJsonConfigFileContent(ts.readConfigFile(configPath, ts.sys.readFile).config, ts.sys, root);
   // Beside the sources, so that their dependencies are found; the files exist in memory alone.
-  const virtual = new Map(programs.map(({ text }, i) => [join(root, 'tests', `guide-${i}.ts`), `${text}\nexport {};\n`]));
+  const virtual = new Map(
+    programs.map(({ text }, i) => [join(root, 'tests', `guide-${i}.ts`), `${text}\nexport {};\n`]),
+  );
   const options: ts.CompilerOptions = { ...config.options, noUnusedLocals: false };
   const host = ts.createCompilerHost(options);
   const { getSourceFile, fileExists, readFile } = host;
@@ -67,7 +77,9 @@ test('every program compiles', () => {
   const problems = [...virtual.keys()].flatMap((path, i) => {
     const file = program.getSourceFile(path);
     const found = [...program.getSyntacticDiagnostics(file), ...program.getSemanticDiagnostics(file)];
-    return found.map(({ messageText }) => `${programs[i]?.name}: ${ts.flattenDiagnosticMessageText(messageText, '\n')}`);
+    return found.map(
+      ({ messageText }) => `${programs[i]?.name}: ${ts.flattenDiagnosticMessageText(messageText, '\n')}`,
+    );
   });
   expect(problems).toEqual([]);
 });

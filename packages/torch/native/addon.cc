@@ -3,6 +3,7 @@
 #include "autograd.h"
 #include "dispatch.h"
 #include "env.h"
+#include "memory.h"
 #include "runtime.h"
 #include "tensor.h"
 
@@ -10,6 +11,7 @@
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
   env.SetInstanceData(new shallows::EnvData());
   shallows::registerDispatch(env, exports);
+  shallows::registerMemory(env, exports);
   shallows::registerTensor(env, exports);
   shallows::registerAutograd(env, exports);
   shallows::registerRuntime(env, exports);

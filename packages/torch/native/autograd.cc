@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
 #include <torch/csrc/autograd/autograd.h>
+#include <torch/csrc/autograd/function.h>
 
 #include "boundary.h"
 #include "env.h"
@@ -76,6 +77,17 @@ Napi::Value isLeaf(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), "isLeaf", [&] { return Napi::Boolean::New(info.Env(), tensorOf(info).is_leaf()); });
 }
 
+// gradientName(handle): the class of the node that computes its gradient, '' for leaves.
+Napi::Value gradientName(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), "gradientName", [&] {
+    const auto node = tensorOf(info).grad_fn();
+    if (node == nullptr) return Napi::String::New(info.Env(), "");
+    const std::string name = node->name();
+    const size_t colon = name.rfind("::");
+    return Napi::String::New(info.Env(), colon == std::string::npos ? name : name.substr(colon + 2));
+  });
+}
+
 // gradOf(handle): the handle of its gradient, 0 where there is none. Each call makes a handle of its own.
 Napi::Value gradOf(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), "grad", [&] {
@@ -138,6 +150,7 @@ void registerAutograd(Napi::Env env, Napi::Object exports) {
   exports.Set("requiresGrad", Napi::Function::New(env, requiresGrad));
   exports.Set("setRequiresGrad", Napi::Function::New(env, setRequiresGrad));
   exports.Set("isLeaf", Napi::Function::New(env, isLeaf));
+  exports.Set("gradientName", Napi::Function::New(env, gradientName));
   exports.Set("gradOf", Napi::Function::New(env, gradOf));
   exports.Set("gradsOf", Napi::Function::New(env, gradsOf));
   exports.Set("setGrad", Napi::Function::New(env, setGrad));

@@ -28,6 +28,12 @@ std::string argumentsText(const Operator& op, const torch::jit::Stack& stack) {
   return text;
 }
 
+c10::IValue defaultOf(const Parameter& parameter) {
+  if (parameter.defaultValue.has_value()) return *parameter.defaultValue;
+  if (parameter.type.optional) return c10::IValue();
+  throw Mismatch{"missing argument '" + parameter.name + "' (" + parameter.type.text + ")"};
+}
+
 // Reads the arguments of `op` from the frame onto the stack: positional ones, then (index, value) pairs.
 void readArguments(EnvData& env, const Operator& op, Reader& reader, torch::jit::Stack& stack) {
   const size_t positional = reader.count();
@@ -38,7 +44,11 @@ void readArguments(EnvData& env, const Operator& op, Reader& reader, torch::jit:
     throw Mismatch{"expected at most " + std::to_string(accepted) + " positional arguments, got " +
                    std::to_string(positional)};
   }
-  const auto read = [&](size_t index) {
+  const auto read = [&](size_t index) -> c10::IValue {
+    if (reader.peek() == kDefault) {
+      reader.tag();
+      return defaultOf(parameters[index]);
+    }
     try {
       return readValue(env, reader, parameters[index].type, parameters[index].acceptsNumber);
     } catch (const Mismatch& error) {
@@ -59,12 +69,7 @@ void readArguments(EnvData& env, const Operator& op, Reader& reader, torch::jit:
     stack[index] = read(index);
   }
   for (size_t i = positional; i < parameters.size(); ++i) {
-    if (given[i]) continue;
-    if (parameters[i].defaultValue.has_value()) {
-      stack[i] = *parameters[i].defaultValue;
-    } else if (!parameters[i].type.optional) {
-      throw Mismatch{"missing argument '" + parameters[i].name + "' (" + parameters[i].type.text + ")"};
-    }
+    if (!given[i]) stack[i] = defaultOf(parameters[i]);
   }
 }
 
@@ -158,6 +163,7 @@ napi_value call(napi_env napi, napi_callback_info info) {
     Reader reader = positionalStart;
     readArguments(env, op, reader, stack);
     read = true;
+    if (op.guard != nullptr) op.guard(op, stack);
     op.handle.callBoxed(&stack);
 
     std::vector<double>& out = env.overflow;

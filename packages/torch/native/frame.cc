@@ -14,6 +14,7 @@ namespace shallows {
 namespace {
 
 constexpr double kSafeInteger = 9007199254740991.0;
+constexpr double kLargestSpatial = 2147483647.0;
 
 const std::unordered_map<std::string, c10::ScalarType>& dtypeTable() {
   static const std::unordered_map<std::string, c10::ScalarType> table = {
@@ -33,7 +34,6 @@ const std::unordered_map<std::string, c10::Layout>& layoutTable() {
       {"strided", c10::Layout::Strided},       {"sparse_coo", c10::Layout::Sparse},
       {"sparse_csr", c10::Layout::SparseCsr},  {"sparse_csc", c10::Layout::SparseCsc},
       {"sparse_bsr", c10::Layout::SparseBsr},  {"sparse_bsc", c10::Layout::SparseBsc},
-      {"mkldnn", c10::Layout::Mkldnn},
   };
   return table;
 }
@@ -64,10 +64,14 @@ auto lookUp(const Table& table, const std::string& name, const char* what) {
   throw Mismatch{"expected " + expected + ", got " + reader.describe()};
 }
 
-int64_t readInteger(Reader& reader) {
+int64_t readInteger(Reader& reader, const ArgumentType& type) {
   if (reader.peek() == kBigInt) {
     reader.tag();
-    return reader.bigInt();
+    const int64_t value = reader.bigInt();
+    if (type.spatial && std::abs(static_cast<double>(value)) > kLargestSpatial) {
+      throw Mismatch{"expected an integer of 32 bits, got " + std::to_string(value) + "n"};
+    }
+    return value;
   }
   if (reader.peek() != kNumber) mismatch("an integer", reader);
   reader.tag();
@@ -76,6 +80,9 @@ int64_t readInteger(Reader& reader) {
     std::ostringstream text;
     text << "expected an integer, got " << value;
     throw Mismatch{text.str()};
+  }
+  if (type.spatial && std::abs(value) > kLargestSpatial) {
+    throw Mismatch{"expected an integer of 32 bits, got " + std::to_string(static_cast<int64_t>(value))};
   }
   return static_cast<int64_t>(value);
 }
@@ -135,9 +142,19 @@ c10::IValue readList(EnvData& env, Reader& reader, const ArgumentType& type) {
     reader.tag();
     length = reader.count();
   }
+  // Some kernels read as many numbers as the schema promises without a look at the list's length.
+  bool repeated = single;
+  if (!single && type.fixedLength >= 2 && length != static_cast<size_t>(type.fixedLength) &&
+      !(length == 0 && type.mayBeEmpty)) {
+    if (length != 1) {
+      throw Mismatch{"expected " + std::to_string(type.fixedLength) + " values, got " + std::to_string(length)};
+    }
+    repeated = true;
+    length = static_cast<size_t>(type.fixedLength);
+  }
   const size_t start = reader.position();
   const auto rewind = [&] {
-    if (single) reader.seek(start);
+    if (repeated) reader.seek(start);
   };
   if (element.optional) {
     if (element.kind != Kind::kTensor) throw Mismatch{"the type " + type.text + " has no JavaScript form"};
@@ -167,33 +184,34 @@ c10::IValue readList(EnvData& env, Reader& reader, const ArgumentType& type) {
     case Kind::kInt: {
       c10::List<int64_t> list;
       list.reserve(length);
-      for (size_t i = 0; i < length; ++i, rewind()) list.push_back(readInteger(reader));
-      if (single) reader.skip();
+      for (size_t i = 0; i < length; ++i, rewind()) list.push_back(readInteger(reader, element));
+      if (repeated) reader.skip();
       return list;
     }
     case Kind::kFloat: {
       c10::List<double> list;
       list.reserve(length);
       for (size_t i = 0; i < length; ++i, rewind()) list.push_back(readFloat(reader));
-      if (single) reader.skip();
+      if (repeated) reader.skip();
       return list;
     }
     case Kind::kBool: {
       c10::List<bool> list;
       list.reserve(length);
-      for (size_t i = 0; i < length; ++i) {
+      for (size_t i = 0; i < length; ++i, rewind()) {
         const Tag tag = reader.peek();
         if (tag != kTrue && tag != kFalse) mismatch("a boolean", reader);
         reader.tag();
         list.push_back(tag == kTrue);
       }
+      if (repeated) reader.skip();
       return list;
     }
     case Kind::kScalar: {
       c10::List<c10::Scalar> list;
       list.reserve(length);
       for (size_t i = 0; i < length; ++i, rewind()) list.push_back(readScalar(reader));
-      if (single) reader.skip();
+      if (repeated) reader.skip();
       return c10::IValue(list);
     }
     case Kind::kString: {
@@ -296,6 +314,8 @@ std::string Reader::describe() {
   switch (tag()) {
     case kNone:
       return "null";
+    case kDefault:
+      return "undefined";
     case kNumber: {
       std::ostringstream text;
       text << "the number " << next();
@@ -364,7 +384,7 @@ c10::IValue readValue(EnvData& env, Reader& reader, const ArgumentType& type, bo
       mismatch(acceptsNumber ? "a tensor or a number" : "a tensor", reader);
     }
     case Kind::kInt:
-      return readInteger(reader);
+      return readInteger(reader, type);
     case Kind::kFloat:
       return readFloat(reader);
     case Kind::kBool:
@@ -457,6 +477,13 @@ const char* dtypeName(c10::ScalarType type) {
     if (entry.second == type) return entry.first.c_str();
   }
   return c10::toString(type);
+}
+
+const char* layoutName(c10::Layout layout) {
+  for (const auto& entry : layoutTable()) {
+    if (entry.second == layout) return entry.first.c_str();
+  }
+  return "unknown";
 }
 
 bool parseDType(const std::string& name, c10::ScalarType* type) {

@@ -23,6 +23,7 @@ enum Tag : int {
   kGeneratorTag = 8, // handle
   kSame = 9,      // handle of the argument that was written in place
   kComplex = 10,  // real, imaginary
+  kDefault = 11,  // undefined: the parameter's default
 };
 
 // Reads values one after another; every read is checked against the frame's end.
@@ -69,6 +70,7 @@ void writeValue(EnvData& env, Writer& writer, const c10::IValue& value);
 // float32[2, 3], or what else an argument is, for error messages.
 std::string describeValue(const c10::IValue& value);
 const char* dtypeName(c10::ScalarType type);
+const char* layoutName(c10::Layout layout);
 bool parseDType(const std::string& name, c10::ScalarType* type);
 
 }  // namespace shallows

@@ -4,6 +4,8 @@
 
 #include <unordered_set>
 
+#include "guards.h"
+
 namespace shallows {
 namespace {
 
@@ -69,6 +71,14 @@ bool numbersStandForTensors(const std::string& name) {
   return names.count(name) != 0;
 }
 
+bool isSpatial(const std::string& name) {
+  static const std::unordered_set<std::string> names = {
+      "kernel_size", "kernel", "stride", "padding", "dilation", "output_padding", "output_size", "pad",
+      "upscale_factor", "downscale_factor", "groups",
+  };
+  return names.count(name) != 0;
+}
+
 }  // namespace
 
 Operator prepareOperator(const c10::OperatorHandle& handle) {
@@ -79,15 +89,23 @@ Operator prepareOperator(const c10::OperatorHandle& handle) {
     Parameter parameter;
     parameter.name = argument.name();
     parameter.type = typeOf(argument.real_type(), argument.N().value_or(0));
+    if (isSpatial(parameter.name)) {
+      parameter.type.spatial = true;
+      if (parameter.type.element) parameter.type.element->spatial = true;
+    }
     parameter.keywordOnly = argument.kwarg_only();
     parameter.acceptsNumber = numbers && argument.name() == "other" && parameter.type.kind == Kind::kTensor;
-    if (argument.default_value().has_value()) parameter.defaultValue = *argument.default_value();
+    if (argument.default_value().has_value()) {
+      parameter.defaultValue = *argument.default_value();
+      parameter.type.mayBeEmpty = parameter.defaultValue->isList() && parameter.defaultValue->toListRef().empty();
+    }
     result.parameters.push_back(std::move(parameter));
   }
   for (const auto& returned : schema.returns()) {
     const auto* alias = returned.alias_info();
     result.returnsAlias.push_back(alias != nullptr && alias->isWrite());
   }
+  result.guard = guardFor(result.name);
   return result;
 }
 

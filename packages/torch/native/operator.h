@@ -30,6 +30,8 @@ struct ArgumentType {
   Kind kind = Kind::kUnsupported;
   bool optional = false;
   int fixedLength = 0;                     // int[2]: a single number stands for [n, n]
+  bool mayBeEmpty = false;                 // int[2] stride=[]: the operator itself fills in what is missing
+  bool spatial = false;                    // sizes of windows and images, which kernels keep in 32 bits
   std::shared_ptr<ArgumentType> element;   // of a list
   std::string text;                        // as the schema writes it
 };
@@ -42,12 +44,17 @@ struct Parameter {
   std::optional<c10::IValue> defaultValue;
 };
 
+struct Operator;
+// Throws where an operator would crash on its arguments rather than refuse them.
+using Guard = void (*)(const Operator&, const std::vector<c10::IValue>&);
+
 struct Operator {
   c10::OperatorHandle handle;
   std::vector<Parameter> parameters;
   std::vector<bool> returnsAlias;          // whether a result is one of the arguments, written in place
   std::string name;                        // aten::add
   std::string overload;                    // Tensor
+  Guard guard = nullptr;                   // most operators need none
 };
 
 Operator prepareOperator(const c10::OperatorHandle& handle);

@@ -48,6 +48,13 @@ Napi::Value numel(const Napi::CallbackInfo& info) {
                  [&] { return Napi::Number::New(info.Env(), static_cast<double>(tensorOf(info).numel())); });
 }
 
+Napi::Value layout(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), "layout", [&] {
+    const at::Tensor& tensor = tensorOf(info);
+    return Napi::String::New(info.Env(), tensor.is_nested() ? "nested" : layoutName(tensor.layout()));
+  });
+}
+
 Napi::Value isContiguous(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), "isContiguous", [&] {
     const bool channelsLast = info[1].ToBoolean().Value();
@@ -59,6 +66,14 @@ Napi::Value isContiguous(const Napi::CallbackInfo& info) {
 Napi::Value isSame(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), "isSame",
                  [&] { return Napi::Boolean::New(info.Env(), tensorOf(info).is_same(tensorOf(info, 1))); });
+}
+
+// alias(handle): another handle for the same tensor, for an object that shares it.
+Napi::Value alias(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), "tensor", [&] {
+    const at::Tensor tensor = tensorOf(info);
+    return Napi::Number::New(info.Env(), EnvData::of(info.Env()).tensors.add(tensor));
+  });
 }
 
 // dispose(handle): releases one; a stale handle is not an error, as the finalizer may come after an explicit release.
@@ -132,11 +147,13 @@ Napi::Value memory(const Napi::CallbackInfo& info) {
   });
 }
 
-// storageBytes(handle): the size of the storage behind a tensor, in bytes.
+// storageBytes(handle): the bytes that a tensor accounts for. A view does not count the rest of a storage it shares.
 Napi::Value storageBytes(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), "storageBytes", [&] {
     const at::Tensor& tensor = tensorOf(info);
-    return Napi::Number::New(info.Env(), tensor.has_storage() ? static_cast<double>(tensor.storage().nbytes()) : 0.0);
+    return Napi::Number::New(info.Env(), tensor.has_storage() ? std::min(static_cast<double>(tensor.storage().nbytes()),
+                                                                                 static_cast<double>(tensor.nbytes()))
+                                                                      : 0.0);
   });
 }
 
@@ -155,8 +172,10 @@ void registerTensor(Napi::Env env, Napi::Object exports) {
   exports.Set("dtype", Napi::Function::New(env, dtype));
   exports.Set("device", Napi::Function::New(env, device));
   exports.Set("numel", Napi::Function::New(env, numel));
+  exports.Set("layout", Napi::Function::New(env, layout));
   exports.Set("isContiguous", Napi::Function::New(env, isContiguous));
   exports.Set("isSame", Napi::Function::New(env, isSame));
+  exports.Set("alias", Napi::Function::New(env, alias));
   exports.Set("dispose", Napi::Function::New(env, dispose));
   exports.Set("disposeFrame", Napi::Function::New(env, disposeFrame));
   exports.Set("fromBytes", Napi::Function::New(env, fromBytes));

@@ -29,11 +29,20 @@ export type Element = number | bigint | boolean;
 /** Sizes of the dimensions; one number for one dimension. */
 export type Shape = readonly number[] | number;
 
+const maxDimensions = 64;
+
 function checkedShape(name: string, shape: Shape): number[] {
-  const sizes = typeof shape === 'number' ? [shape] : [...shape];
+  const listed = typeof shape === 'number' ? [shape] : shape;
+  if (!Array.isArray(listed) || listed.length > maxDimensions) {
+    const got = Array.isArray(listed) ? `an array of length ${listed.length}` : `a ${typeof listed}`;
+    throw new TorchError(`${name}: expected a size or an array of at most ${maxDimensions} sizes, got ${got}`);
+  }
+  const sizes: number[] = [...listed];
   for (const size of sizes) {
     if (!Number.isSafeInteger(size) || size < 0) {
-      throw new TorchError(`${name}: expected sizes that are whole numbers from 0, got [${sizes.map(String).join(', ')}]`);
+      throw new TorchError(
+        `${name}: expected sizes that are whole numbers from 0, got [${sizes.map(String).join(', ')}]`,
+      );
     }
   }
   return sizes;
@@ -45,7 +54,10 @@ function finish(value: unknown, { requiresGrad = false }: TensorOptions): Tensor
   return result;
 }
 
-const asKeywords = ({ dtype = 'float32', device = 'cpu' }: TensorOptions): { dtype: DType; device: Device } => ({ dtype, device });
+const asKeywords = ({ dtype = 'float32', device = 'cpu' }: TensorOptions): { dtype: DType; device: Device } => ({
+  dtype,
+  device,
+});
 
 /**
  * A tensor with a copy of the elements of a typed array, its dtype taken from the array.
@@ -54,7 +66,8 @@ const asKeywords = ({ dtype = 'float32', device = 'cpu' }: TensorOptions): { dty
  */
 export function fromTypedArray(array: TypedArray, shape: Shape = [array.length], options: TensorOptions = {}): Tensor {
   const source = ArrayBuffer.isView(array) ? dtypeOf(array) : undefined;
-  if (source === undefined) throw new TorchError(`fromTypedArray: expected a typed array that a dtype has, got ${typeof array}`);
+  if (source === undefined)
+    throw new TorchError(`fromTypedArray: expected a typed array that a dtype has, got ${typeof array}`);
   const bytes = new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
   return finish(converted(fromBytes(bytes, source, shape), options), options);
 }
@@ -100,7 +113,8 @@ export function tensor(
       : typeof first === 'boolean'
         ? Uint8Array.from(flat, Number)
         : Float64Array.from(flat, Number);
-  const dtype = options.dtype ?? (typeof first === 'bigint' ? 'int64' : typeof first === 'boolean' ? 'bool' : 'float32');
+  const dtype =
+    options.dtype ?? (typeof first === 'bigint' ? 'int64' : typeof first === 'boolean' ? 'bool' : 'float32');
   return fromTypedArray(array, shape ?? found, { ...options, dtype });
 }
 
@@ -114,9 +128,12 @@ function flatten(data: unknown, into: Element[], path: readonly number[]): numbe
   }
   const where = path.length === 0 ? '' : ` at [${path.join('][')}]`;
   if (!Array.isArray(data)) {
-    throw new TorchError(`tensor: expected numbers, bigints, booleans or nested arrays of them, got ${typeof data}${where}`);
+    throw new TorchError(
+      `tensor: expected numbers, bigints, booleans or nested arrays of them, got ${typeof data}${where}`,
+    );
   }
-  if (path.length >= 64) throw new TorchError('tensor: expected at most 64 dimensions, got more');
+  if (path.length >= maxDimensions)
+    throw new TorchError(`tensor: expected at most ${maxDimensions} dimensions, got more`);
   let inner: number[] | undefined;
   for (let i = 0; i < data.length; i++) {
     const shape = flatten(data[i], into, [...path, i]);

@@ -21,7 +21,10 @@ const hints: readonly (readonly [RegExp, string])[] = [
   [/expected scalar type|expected m1 and m2 to have the same dtype|should be the same/, 'convert with .to(dtype)'],
   [/Expected all tensors to be on the same device/, 'move them with .to(device)'],
   [/can't allocate memory|out of memory/, 'use a smaller batch, or free tensors with scope(() => …)'],
-  [/Torch not compiled with CUDA|Found no NVIDIA driver|backend that's missing/, 'see `shallows env` for the devices here'],
+  [
+    /Torch not compiled with CUDA|Found no NVIDIA driver|backend that's missing/,
+    'see `shallows env` for the devices here',
+  ],
   [/a (tensor|generator), got one that was disposed/, 'return it from scope(() => …), or keep(tensor)'],
 ];
 

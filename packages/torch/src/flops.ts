@@ -1,4 +1,7 @@
+import { TorchError } from './errors.js';
 import type { TracedCall, TracedTensor, TracedValue } from './trace.js';
+
+const mostCalls = 10_000_000;
 
 const product = (sizes: readonly number[]): number => sizes.reduce((a, b) => a * b, 1);
 
@@ -50,5 +53,8 @@ export function flopsOf(call: TracedCall): number {
 
 /** Floating point operations of the convolutions and matrix products in a trace, a multiply-add counted as two. */
 export function flops(calls: readonly TracedCall[]): number {
+  if (!Array.isArray(calls) || calls.length > mostCalls) {
+    throw new TorchError(`flops: expected the calls of a trace, at most ${mostCalls}, got ${typeof calls}`);
+  }
   return calls.reduce((sum, call) => sum + flopsOf(call), 0);
 }

@@ -15,6 +15,7 @@ const BIGINT = 7;
 const GENERATOR = 8;
 const SAME = 9;
 const COMPLEX = 10;
+const DEFAULT = 11;
 
 const MAX_LIST = 1_000_000;
 const MAX_TEXT = 100_000;
@@ -83,7 +84,7 @@ export function encode(value: unknown, depth = 0): void {
       push(value ? TRUE : FALSE);
       return;
     case 'undefined':
-      push(NONE);
+      push(DEFAULT);
       return;
     case 'string':
       encodeText(value);
@@ -101,7 +102,9 @@ export function encode(value: unknown, depth = 0): void {
   } else if (isTensorHandle(value)) {
     const handle = handleOf(value);
     if (handle === 0) {
-      throw new TorchError('expected a live tensor, got one that was disposed - return it from scope(() => …), or keep(tensor)');
+      throw new TorchError(
+        'expected a live tensor, got one that was disposed - return it from scope(() => …), or keep(tensor)',
+      );
     }
     push2(TENSOR, handle);
   } else if (Array.isArray(value) || isNumberArray(value)) {
@@ -124,7 +127,8 @@ function encodeList(value: ArrayLike<unknown>, depth: number): void {
 }
 
 function encodeText(value: string): void {
-  if (value.length > MAX_TEXT) throw new TorchError(`expected a string of at most ${MAX_TEXT} characters, got ${value.length}`);
+  if (value.length > MAX_TEXT)
+    throw new TorchError(`expected a string of at most ${MAX_TEXT} characters, got ${value.length}`);
   push2(STRING, value.length);
   room(value.length);
   for (let i = 0; i < value.length; i++) words[top++] = value.charCodeAt(i);

@@ -1,5 +1,5 @@
 import type { Device } from './dtype.js';
-import { toTorchError, TorchError } from './errors.js';
+import { TorchError, toTorchError } from './errors.js';
 import { type GeneratorHandle, generatorHandle } from './frame.js';
 import { handleOf } from './handle.js';
 import { native } from './native.js';

@@ -38,7 +38,9 @@ export class TensorHandle {
     };
   }
 
-  constructor(handle: number) {
+  /** @param from a handle of the native side, or a tensor to share: both objects then own a reference of their own. */
+  constructor(from: number | TensorHandle) {
+    const handle = typeof from === 'number' ? from : native().alias(from.#handle);
     this.#handle = handle;
     if (current === null) this.#outsideBytes = watch(this, handle);
     else {

@@ -3,12 +3,16 @@ export * from './creation.js';
 export type { Device, DType, TypedArray } from './dtype.js';
 export { TorchError } from './errors.js';
 export * from './flops.js';
-export { type Complex } from './frame.js';
+export type { Complex } from './frame.js';
 export { Generator, manualSeed } from './generator.js';
 export * from './methods/index.js';
 export { type Keywords, Operator } from './operator.js';
 export * from './ops.js';
+
+import './print/index.js';
+
 export * from './runtime.js';
+export * from './safetensors/index.js';
 export * from './scope.js';
 export { isTensor, Tensor } from './tensor.js';
-export { trace, type TracedCall, type TracedTensor, type TracedValue } from './trace.js';
+export { type TracedCall, type TracedTensor, type TracedValue, trace } from './trace.js';

@@ -32,8 +32,10 @@ export interface Native {
   dtype(handle: number): string;
   device(handle: number): string;
   numel(handle: number): number;
+  layout(handle: number): string;
   isContiguous(handle: number, channelsLast: boolean): boolean;
   isSame(a: number, b: number): boolean;
+  alias(handle: number): number;
   dispose(handle: number): boolean;
   disposeFrame(base: number, count: number): void;
   fromBytes(bytes: Uint8Array, dtype: string, base: number, dimensions: number): number;
@@ -54,6 +56,7 @@ export interface Native {
   requiresGrad(handle: number): boolean;
   setRequiresGrad(handle: number, value: boolean): void;
   isLeaf(handle: number): boolean;
+  gradientName(handle: number): string;
   gradOf(handle: number): number;
   gradsOf(handles: Float64Array): Float64Array;
   setGrad(handle: number, gradient: number): void;
@@ -62,6 +65,7 @@ export interface Native {
 
   version(): { libtorch: string; config: string; parallel: string };
   devices(): string[];
+  setAllocationLimit(bytes: number): void;
   setNumThreads(count: number): void;
   getNumThreads(): number;
   manualSeed(seed: bigint): void;
@@ -87,10 +91,29 @@ function load(): Native {
   if (!existsSync(path)) {
     throw new TorchError('torch: expected the native addon to be built, found none - run `npx shallows setup`');
   }
+  const restore = waitWithoutSpinning();
   try {
     return createRequire(import.meta.url)(path) as Native;
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    throw new TorchError(`torch: the native addon does not load (${reason}) - run \`npx shallows setup\` to build it again`);
+    throw new TorchError(
+      `torch: the native addon does not load (${reason}) - run \`npx shallows setup\` to build it again`,
+    );
+  } finally {
+    restore();
   }
+}
+
+/**
+ * Lets libtorch's threads sleep rather than spin while they wait for work, unless the environment says otherwise. Where
+ * another process wants a core, a spinning thread holds up the very thread it waits for: steps then take several times as
+ * long. OpenMP reads the variable once, when it is loaded.
+ */
+function waitWithoutSpinning(): () => void {
+  const { env } = process;
+  if (env['OMP_WAIT_POLICY'] !== undefined || env['GOMP_SPINCOUNT'] !== undefined) return () => {};
+  env['OMP_WAIT_POLICY'] = 'passive';
+  return () => {
+    delete env['OMP_WAIT_POLICY'];
+  };
 }

@@ -1,8 +1,8 @@
-import { toTorchError, TorchError } from './errors.js';
+import { TorchError, toTorchError } from './errors.js';
 import { decode, encode, mark, poke, push, reset } from './frame.js';
+import { listener } from './listener.js';
 import { native, type OperatorSchema } from './native.js';
 import { suggest } from './suggest.js';
-import { listener } from './listener.js';
 import { forwardWarnings } from './warnings.js';
 
 const MISMATCHED = -1;
@@ -15,6 +15,7 @@ export type Keywords = Readonly<Record<string, unknown>>;
 /** One overload of an operator of libtorch's dispatcher; looked up when it is first called. */
 export class Operator {
   #id = -1;
+  #positional = -1;
   #schema: OperatorSchema | undefined;
   #indices: Map<string, number> | undefined;
 
@@ -30,6 +31,7 @@ export class Operator {
 
   /** As {@link call}, but returns {@link noMatch} where the arguments do not fit this overload. */
   tryCall(args: readonly unknown[], keywords?: Keywords): unknown {
+    if (args.length > this.#mostPositional()) return noMatch;
     return this.#run(args, keywords, true);
   }
 
@@ -40,6 +42,11 @@ export class Operator {
 
   get schema(): OperatorSchema {
     return (this.#schema ??= native().schema(this.#resolve()));
+  }
+
+  #mostPositional(): number {
+    if (this.#positional < 0) this.#positional = this.schema.parameters.filter((each) => !each.keywordOnly).length;
+    return this.#positional;
   }
 
   #resolve(): number {

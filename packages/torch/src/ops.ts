@@ -1,3 +1,4 @@
+import type { AtenOperators } from './aten.generated.js';
 import { TorchError } from './errors.js';
 import { isKeywords } from './keywords.js';
 import { native } from './native.js';
@@ -73,7 +74,9 @@ function packet(name: string): OpPacket {
       if (found === undefined) {
         if (!overloads.includes(overload)) {
           const names = overloads.map((each) => (each === '' ? 'default' : each));
-          throw new TorchError(`${name}: expected an overload of ${names.join(', ')}, got '${key}'${suggest(key, names)}`);
+          throw new TorchError(
+            `${name}: expected an overload of ${names.join(', ')}, got '${key}'${suggest(key, names)}`,
+          );
         }
         const operator = new Operator(name, overload);
         found = (...args) => invoke(operator, args, false);
@@ -96,14 +99,21 @@ function namespace(space: string): OpNamespace {
       }
       return found;
     },
-    ownKeys: () => [...new Set(native().operatorNames().map(([name]) => name))]
-      .filter((name) => name.startsWith(`${space}::`))
-      .map((name) => name.slice(space.length + 2)),
+    ownKeys: () =>
+      [
+        ...new Set(
+          native()
+            .operatorNames()
+            .map(([name]) => name),
+        ),
+      ]
+        .filter((name) => name.startsWith(`${space}::`))
+        .map((name) => name.slice(space.length + 2)),
     getOwnPropertyDescriptor: () => ({ enumerable: true, configurable: true }),
   });
 }
 
-const spaces = new Map<string, OpNamespace>();
+const spaces = new Map<string, object>();
 
 /**
  * Every operator of libtorch by namespace and name: `ops.aten.conv2d(x, w)`, `ops.aten.add.Tensor(x, y, { alpha: 2 })`.
@@ -111,8 +121,8 @@ const spaces = new Map<string, OpNamespace>();
  * Arguments are positional, then an options object for keyword arguments; `null` stands for an absent optional. Errors
  * are {@link TorchError}s with the operator's name and its arguments' shapes.
  */
-export const ops: { readonly aten: OpNamespace; readonly [namespace: string]: OpNamespace } = new Proxy(
-  {} as { aten: OpNamespace },
+export const ops: { readonly aten: AtenOperators; readonly [namespace: string]: object } = new Proxy(
+  {} as { aten: AtenOperators },
   {
     get: (target, key) => {
       if (typeof key !== 'string' || key === 'then' || key === 'toJSON') return Reflect.get(target, key);

@@ -27,6 +27,16 @@ export function getNumThreads(): number {
   return native().getNumThreads();
 }
 
+/**
+ * Makes every allocation of more than so many bytes an error; `Infinity` takes the limit away. Without a limit, an
+ * allocation is refused where the machine (or the container) does not have that much memory free.
+ */
+export function setAllocationLimit(bytes: number): void {
+  if (!(bytes > 0))
+    throw new TorchError(`setAllocationLimit: expected a number of bytes above 0, got ${String(bytes)}`);
+  native().setAllocationLimit(bytes);
+}
+
 /** Versions and build settings of libtorch. */
 export interface TorchVersion {
   readonly libtorch: string;

@@ -15,7 +15,9 @@ export function scope<T>(fn: () => T): T {
     const result = fn();
     if (typeof result === 'object' && result !== null) {
       if ('then' in result && typeof result.then === 'function') {
-        throw new TorchError('scope: expected a synchronous function, got one that returns a promise - use `using`, or dispose()');
+        throw new TorchError(
+          'scope: expected a synchronous function, got one that returns a promise - use `using`, or dispose()',
+        );
       }
       kept = reachable(result);
     }

@@ -54,6 +54,12 @@ export class Tensor extends TensorHandle {
     attempt(() => native().setRequiresGrad(live(this), value === true));
   }
 
+  /** Sets `requiresGrad` and returns the tensor itself. */
+  requiresGrad_(value = true): this {
+    this.requiresGrad = value;
+    return this;
+  }
+
   /** Whether the tensor was made by the user rather than by an operator that autograd recorded. */
   get isLeaf(): boolean {
     return native().isLeaf(live(this));
@@ -78,7 +84,9 @@ export class Tensor extends TensorHandle {
   item(): number {
     const value = item.call([this]);
     if (typeof value === 'number' || typeof value === 'boolean') return Number(value);
-    throw new TorchError(`item: expected a value that a JavaScript number holds, got a ${this.dtype} one - use toArray()`);
+    throw new TorchError(
+      `item: expected a value that a JavaScript number holds, got a ${this.dtype} one - use toArray()`,
+    );
   }
 
   /**
@@ -113,7 +121,9 @@ export class Tensor extends TensorHandle {
   }
 
   /** The same values in another dtype, on another device, or both; the tensor itself where nothing changes. */
-  to(target: DType | Device | { dtype?: DType; device?: Device; nonBlocking?: boolean; memoryFormat?: string }): Tensor {
+  to(
+    target: DType | Device | { dtype?: DType; device?: Device; nonBlocking?: boolean; memoryFormat?: string },
+  ): Tensor {
     if (typeof target === 'string') {
       if (target in elementSize) return toDType.call([this, target]) as Tensor;
       return toDevice.call([this], { device: target }) as Tensor;

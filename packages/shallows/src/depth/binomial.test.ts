@@ -17,8 +17,12 @@ test('ln Γ at known points', () => {
 describe('binomial tails', () => {
   test('agree with rational arithmetic (fixtures/binomial.py) to 1e-10 relative, far tails included', () => {
     for (const [k, n, p, below, above] of exact.tails) {
-      expect(Math.abs(binomialCdf(k, n, p) - below), `P(X <= ${k}; ${n}, ${p})`).toBeLessThanOrEqual(1e-10 * below + 1e-300);
-      expect(Math.abs(binomialUpperTail(k, n, p) - above), `P(X >= ${k}; ${n}, ${p})`).toBeLessThanOrEqual(1e-10 * above + 1e-300);
+      expect(Math.abs(binomialCdf(k, n, p) - below), `P(X <= ${k}; ${n}, ${p})`).toBeLessThanOrEqual(
+        1e-10 * below + 1e-300,
+      );
+      expect(Math.abs(binomialUpperTail(k, n, p) - above), `P(X >= ${k}; ${n}, ${p})`).toBeLessThanOrEqual(
+        1e-10 * above + 1e-300,
+      );
     }
   });
 

@@ -68,7 +68,9 @@ export function binomialUpperTail(k: number, n: number, p: number): number {
  */
 export function binomialInterval(n: number, p: number, falseAlarm: number): readonly [lo: number, hi: number] {
   if (!(falseAlarm > 0 && falseAlarm < 1)) {
-    throw new ShallowsError(`binomialInterval: expected a false-alarm rate in (0, 1), got ${shown(falseAlarm)} - use 0.001`);
+    throw new ShallowsError(
+      `binomialInterval: expected a false-alarm rate in (0, 1), got ${shown(falseAlarm)} - use 0.001`,
+    );
   }
   const tail = falseAlarm / 2;
   // Both searches start at the mean, so the interval contains it.

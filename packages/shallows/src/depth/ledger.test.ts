@@ -23,7 +23,11 @@ function ran(plan: Plan, { never = [], always = [] }: { never?: string[]; always
   return pass;
 }
 
-function filled(steps: number, deviation: Parameters<typeof ran>[1] = {}, options: ConstructorParameters<typeof DepthLedger>[0] = {}): DepthLedger {
+function filled(
+  steps: number,
+  deviation: Parameters<typeof ran>[1] = {},
+  options: ConstructorParameters<typeof DepthLedger>[0] = {},
+): DepthLedger {
   const ledger = new DepthLedger(options);
   for (let step = 0; step < steps; step++) ledger.record(ran(drawPlan(policy, sites, { key, step }), deviation));
   return ledger;
@@ -91,16 +95,29 @@ describe('DepthLedger', () => {
   });
 
   test('nothing recorded is an empty report', () => {
-    expect(new DepthLedger().report()).toMatchObject({ sites: [], expectedActive: 0, realisedActive: 0, workSaved: null });
+    expect(new DepthLedger().report()).toMatchObject({
+      sites: [],
+      expectedActive: 0,
+      realisedActive: 0,
+      workSaved: null,
+    });
   });
 });
 
 describe('depthReport', () => {
-  const tally = (name: string, requested: number, dropped: number): SiteTally => ({ name, requested, dropped, opportunities: 1000, missed: 0 });
+  const tally = (name: string, requested: number, dropped: number): SiteTally => ({
+    name,
+    requested,
+    dropped,
+    opportunities: 1000,
+    missed: 0,
+  });
 
   test('alarms exactly outside the binomial interval at its share of the false-alarm rate', () => {
     const [lo, hi] = binomialInterval(1000, 0.3, 0.0005);
-    const alarms = [lo - 1, lo, hi, hi + 1].map((dropped) => depthReport([tally('a', 0.3, dropped), tally('b', 0.3, 300)]).sites[0]);
+    const alarms = [lo - 1, lo, hi, hi + 1].map(
+      (dropped) => depthReport([tally('a', 0.3, dropped), tally('b', 0.3, 300)]).sites[0],
+    );
     expect(alarms.map((site) => site?.alarm)).toEqual([true, false, false, true]);
     expect(alarms[0]?.interval).toEqual([lo / 1000, hi / 1000]);
     expect(depthReport([tally('a', 0, 1)]).sites[0]?.alarm).toBe(true);
@@ -119,7 +136,13 @@ describe('depthReport', () => {
           counts[i] = (counts[i] ?? 0) + (site.kept ? 0 : 1);
         });
       }
-      const tallies = ten.map(({ name, drop }, i) => ({ name, requested: drop, opportunities: 20, dropped: counts[i] ?? 0, missed: 0 }));
+      const tallies = ten.map(({ name, drop }, i) => ({
+        name,
+        requested: drop,
+        opportunities: 20,
+        dropped: counts[i] ?? 0,
+        missed: 0,
+      }));
       alarmed += depthReport(tallies, { falseAlarm: 0.05 }).sites.some((site) => site.alarm) ? 1 : 0;
     }
     expect(alarmed).toBeGreaterThan(0);
@@ -131,7 +154,9 @@ describe('depthReport', () => {
     const report = depthReport([tally('a', 0.25, 260), tally('b', 0.5, 480)], { work });
     expect(report.workSaved).toBeCloseTo((0.26 * 100 + 0.48 * 300) / 1000, 12);
     expect(report.workSavedIdeal).toBeCloseTo((0.25 * 100 + 0.5 * 300) / 1000, 12);
-    expect(() => depthReport([tally('toString', 0.5, 500)], { work })).toThrow("expected the FLOPs of the site 'toString'");
+    expect(() => depthReport([tally('toString', 0.5, 500)], { work })).toThrow(
+      "expected the FLOPs of the site 'toString'",
+    );
     expect(depthReport([tally('a', 0.25, 260)]).workSaved).toBeNull();
   });
 });

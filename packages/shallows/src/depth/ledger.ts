@@ -47,10 +47,14 @@ export class DepthLedger {
   record(pass: Pass): PassCount {
     const planned = pass.get(planSlot);
     if (planned === undefined) {
-      throw new ShallowsError('DepthLedger.record: expected a pass with a plan, got none - record what withPlan returned');
+      throw new ShallowsError(
+        'DepthLedger.record: expected a pass with a plan, got none - record what withPlan returned',
+      );
     }
     if (this.#recorded.has(planned)) {
-      throw new ShallowsError('DepthLedger.record: expected a new pass, got one already counted - record each pass once');
+      throw new ShallowsError(
+        'DepthLedger.record: expected a new pass, got one already counted - record each pass once',
+      );
     }
     this.#recorded.add(planned);
     const missed = planned.plan.sites.filter(({ name, drop }) => drop > 0 && !planned.executed.has(name));
@@ -63,13 +67,15 @@ export class DepthLedger {
 
   /** Requested against realised rates of all passes so far, sites in the order of the first plan. */
   report(options: ReportOptions = {}): DepthReport {
-    const tallies: SiteTally[] = [...this.#tallies].map(([name, { first, drift, plans, opportunities, dropped, missed }]) => ({
-      name,
-      requested: first + drift / plans,
-      opportunities,
-      dropped,
-      missed,
-    }));
+    const tallies: SiteTally[] = [...this.#tallies].map(
+      ([name, { first, drift, plans, opportunities, dropped, missed }]) => ({
+        name,
+        requested: first + drift / plans,
+        opportunities,
+        dropped,
+        missed,
+      }),
+    );
     return depthReport(tallies, options);
   }
 

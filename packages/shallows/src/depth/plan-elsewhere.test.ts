@@ -25,7 +25,8 @@ function compile(path: string, done = new Set<string>()): void {
   mkdirSync(dirname(target), { recursive: true });
   const code = ts.transpileModule(text, { compilerOptions: options }).outputText;
   writeFileSync(target, code);
-  for (const [, specifier] of code.matchAll(/from '(\.[^']+)\.js'/g)) compile(resolve(dirname(path), `${specifier}.ts`), done);
+  for (const [, specifier] of code.matchAll(/from '(\.[^']+)\.js'/g))
+    compile(resolve(dirname(path), `${specifier}.ts`), done);
 }
 
 beforeAll(() => {
@@ -51,7 +52,10 @@ beforeAll(() => {
 afterAll(() => rmSync(folder, { recursive: true }));
 
 const policy = Policy({ drop: 0.5, ranks: 'independent' });
-const sites = rateSites(policy, Array.from({ length: 54 }, (_, i) => `block.${i}`));
+const sites = rateSites(
+  policy,
+  Array.from({ length: 54 }, (_, i) => `block.${i}`),
+);
 const here = Array.from({ length: 100 }, (_, step) =>
   drawPlan(policy, sites, { key: rootKey(42), step, microbatch: step % 3, rank: 1 }),
 );

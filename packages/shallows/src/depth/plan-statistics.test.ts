@@ -11,15 +11,21 @@ const L = 54;
 const PLANS = 2000;
 const Z999 = 3.2905;
 const policy = Policy({ drop: 0.5 });
-const sites = rateSites(policy, Array.from({ length: L }, (_, i) => `layer${1 + Math.floor(i / 18)}.${i % 18}`));
+const sites = rateSites(
+  policy,
+  Array.from({ length: L }, (_, i) => `layer${1 + Math.floor(i / 18)}.${i % 18}`),
+);
 const key = rootKey(20160330);
-const kept: boolean[][] = Array.from({ length: PLANS }, (_, step) => drawPlan(policy, sites, { key, step }).sites.map((site) => site.kept));
+const kept: boolean[][] = Array.from({ length: PLANS }, (_, step) =>
+  drawPlan(policy, sites, { key, step }).sites.map((site) => site.kept),
+);
 const active = kept.map((row) => row.filter(Boolean).length);
 const mean = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0) / values.length;
 
 /** Distribution of the number of active blocks: the convolution of the Bernoullis. */
 const distribution = sites.reduce<number[]>(
-  (before, { drop }) => Array.from({ length: before.length + 1 }, (_, k) => (before[k] ?? 0) * drop + (before[k - 1] ?? 0) * (1 - drop)),
+  (before, { drop }) =>
+    Array.from({ length: before.length + 1 }, (_, k) => (before[k] ?? 0) * drop + (before[k - 1] ?? 0) * (1 - drop)),
   [1],
 );
 
@@ -72,10 +78,12 @@ describe('2,000 plans of 54 blocks, linear to 0.5', () => {
 });
 
 describe('independence', () => {
-  const standard = kept.map((row) => row.map((value, i) => {
-    const keep = 1 - (sites[i]?.drop ?? 0);
-    return ((value ? 1 : 0) - keep) / Math.sqrt(keep * (1 - keep));
-  }));
+  const standard = kept.map((row) =>
+    row.map((value, i) => {
+      const keep = 1 - (sites[i]?.drop ?? 0);
+      return ((value ? 1 : 0) - keep) / Math.sqrt(keep * (1 - keep));
+    }),
+  );
   const correlation = (a: number, b: number, lag: number): number => {
     let sum = 0;
     for (let step = 0; step + lag < PLANS; step++) sum += (standard[step]?.[a] ?? 0) * (standard[step + lag]?.[b] ?? 0);

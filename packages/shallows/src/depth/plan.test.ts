@@ -104,7 +104,10 @@ describe('drawPlan', () => {
   });
 
   test('600 sites take well under a millisecond', () => {
-    const many = rateSites(policy, Array.from({ length: 600 }, (_, i) => `layer1.${i}`));
+    const many = rateSites(
+      policy,
+      Array.from({ length: 600 }, (_, i) => `layer1.${i}`),
+    );
     for (let step = 0; step < 300; step++) drawPlan(policy, many, { key, step });
     const times = Array.from({ length: 101 }, (_, step) => {
       const start = performance.now();
@@ -119,7 +122,12 @@ describe('fixedPlan', () => {
   test('drops the named sites and scales the rest by the policy', () => {
     const plan = fixedPlan(policy, sites, ['layer1.0', 'layer3.17']);
     expect(plan.sites.filter((site) => !site.kept).map((site) => site.name)).toEqual(['layer1.0', 'layer3.17']);
-    expect(plan.sites[1]).toEqual({ name: 'layer1.1', drop: 0.5 * (2 / 54), kept: true, scale: 1 / (1 - 0.5 * (2 / 54)) });
+    expect(plan.sites[1]).toEqual({
+      name: 'layer1.1',
+      drop: 0.5 * (2 / 54),
+      kept: true,
+      scale: 1 / (1 - 0.5 * (2 / 54)),
+    });
   });
 
   test('knows its names, and never scales by infinity', () => {

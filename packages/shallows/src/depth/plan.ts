@@ -80,7 +80,9 @@ export function fixedPlan(policy: Policy, sites: readonly RatedSite[], dropped: 
   const decisions = sites.map((site) => decide(policy, site, !dropped.includes(site.name)));
   for (const { name, kept, scale } of decisions) {
     if (kept && !Number.isFinite(scale)) {
-      throw new ShallowsError(`fixedPlan: expected '${name}' dropped, as its rate is 1, got it kept - name it as dropped`);
+      throw new ShallowsError(
+        `fixedPlan: expected '${name}' dropped, as its rate is 1, got it kept - name it as dropped`,
+      );
     }
   }
   return Object.freeze({ step: 0, microbatch: 0, rank: null, sites: Object.freeze(decisions) });

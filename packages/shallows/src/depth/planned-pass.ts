@@ -21,7 +21,9 @@ export const planSlot = passSlot<PlannedPass>('depth plan');
  */
 export function withPlan(pass: Pass, plan: Plan): Pass {
   if (pass.mode === 'evaluation') {
-    throw new ShallowsError('withPlan: expected a training or Monte-Carlo pass, got an evaluation pass - it drops nothing');
+    throw new ShallowsError(
+      'withPlan: expected a training or Monte-Carlo pass, got an evaluation pass - it drops nothing',
+    );
   }
   const decisions = new Map<string, SitePlan>();
   for (const site of plan.sites) {

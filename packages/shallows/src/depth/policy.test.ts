@@ -68,11 +68,13 @@ describe('Policy', () => {
       dropRate: 0.5,
     });
     expect(problems).toEqual({
-      schedule: "expected linear or linspace or ramp or uniform or list, got \"liner\", did you mean 'linear'? - use one of these words",
+      schedule:
+        'expected linear or linspace or ramp or uniform or list, got "liner", did you mean \'linear\'? - use one of these words',
       scale: 'expected inverted or paper, got "" - use one of these words',
       unit: 'expected block, got "blocks", did you mean \'block\'? - use one of these words',
       execution: 'expected gate, got 7 - use one of these words',
-      ranks: "expected shared or independent, got \"independant\", did you mean 'independent'? - use one of these words",
+      ranks:
+        'expected shared or independent, got "independant", did you mean \'independent\'? - use one of these words',
       dropRate:
         "expected one of drop, rates, schedule, scale, unit, execution, ranks, did you mean 'drop'? - remove or rename it",
       drop: 'expected a rate in [0, 1], got NaN - give the top drop rate',

@@ -55,7 +55,9 @@ const fields = ['drop', 'rates', ...Object.keys(policyWords)];
  */
 export function Policy(options: PolicyOptions): Policy {
   if (typeof options !== 'object' || options === null) {
-    throw new PolicyError([{ field: 'options', message: `expected an object, got ${shown(options)} - give at least drop` }]);
+    throw new PolicyError([
+      { field: 'options', message: `expected an object, got ${shown(options)} - give at least drop` },
+    ]);
   }
   const problems: PolicyProblem[] = [];
   const {
@@ -73,7 +75,10 @@ export function Policy(options: PolicyOptions): Policy {
   checkWord(problems, 'ranks', ranks, policyWords.ranks);
   for (const field of Object.keys(options)) {
     if (fields.includes(field)) continue;
-    problems.push({ field, message: `expected one of ${fields.join(', ')}${didYouMean(field, fields)} - remove or rename it` });
+    problems.push({
+      field,
+      message: `expected one of ${fields.join(', ')}${didYouMean(field, fields)} - remove or rename it`,
+    });
   }
   const drop = schedule === 'list' ? checkList(problems, options) : checkDrop(problems, options);
   if (problems.length > 0) throw new PolicyError(problems);
@@ -84,7 +89,10 @@ export function Policy(options: PolicyOptions): Policy {
 function checkWord(problems: PolicyProblem[], field: string, word: unknown, known: readonly string[]): void {
   if (typeof word === 'string' && known.includes(word)) return;
   const hint = typeof word === 'string' ? didYouMean(word, known) : '';
-  problems.push({ field, message: `expected ${known.join(' or ')}, got ${shown(word)}${hint} - use one of these words` });
+  problems.push({
+    field,
+    message: `expected ${known.join(' or ')}, got ${shown(word)}${hint} - use one of these words`,
+  });
 }
 
 function isRate(value: unknown): value is number {
@@ -104,7 +112,10 @@ function checkDrop(problems: PolicyProblem[], { drop, rates }: PolicyOptions): n
 
 function checkList(problems: PolicyProblem[], { drop, rates }: PolicyOptions): number {
   if (!Array.isArray(rates) || rates.length === 0) {
-    problems.push({ field: 'rates', message: `expected one rate a site, got ${shown(rates)} - list them in forward order` });
+    problems.push({
+      field: 'rates',
+      message: `expected one rate a site, got ${shown(rates)} - list them in forward order`,
+    });
     return Number.NaN;
   }
   rates.forEach((rate: unknown, i) => {

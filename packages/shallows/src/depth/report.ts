@@ -91,7 +91,9 @@ function siteReport({ name, requested, opportunities, dropped, missed }: SiteTal
 function flopsOf(work: Work, name: string): number {
   const value = Object.hasOwn(work.branchFlops, name) ? work.branchFlops[name] : undefined;
   if (value !== undefined) return value;
-  throw new ShallowsError(`depthReport: expected the FLOPs of the site '${name}', got none - measure this model's work`);
+  throw new ShallowsError(
+    `depthReport: expected the FLOPs of the site '${name}', got none - measure this model's work`,
+  );
 }
 
 // Neumaier's compensated sum: 54 linear rates of 0.5 give 40.25 and not a neighbour of it.

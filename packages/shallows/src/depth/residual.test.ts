@@ -86,7 +86,9 @@ describe('gradients', () => {
     const block = new Scaled([3, -1]);
     const { dropped } = bound(block, { drop: 0.75, schedule: 'uniform' });
     const x = tensor([2, 5], { requiresGrad: true });
-    residual(block, x, dropped).mul(tensor([10, 100])).backward(ones([2]));
+    residual(block, x, dropped)
+      .mul(tensor([10, 100]))
+      .backward(ones([2]));
     expect(block.calls).toBe(0);
     expect(block.weight.grad).toBeNull();
     expect(values(x.grad)).toEqual([10, 100]);
@@ -112,9 +114,15 @@ describe('a dropped branch', () => {
       shortcut: (x) => x,
     };
     const { kept, dropped } = bound(block, { drop: 0.5, schedule: 'uniform' });
-    const x = tensor([[1, 2], [3, 6]]);
+    const x = tensor([
+      [1, 2],
+      [3, 6],
+    ]);
     residual(block, x, dropped);
-    expect([values(mean), values(variance)]).toEqual([[0, 0], [1, 1]]);
+    expect([values(mean), values(variance)]).toEqual([
+      [0, 0],
+      [1, 1],
+    ]);
     residual(block, x, kept);
     expect(values(mean)).not.toEqual([0, 0]);
   });
@@ -286,7 +294,11 @@ describe('measureWork', () => {
       Policy({ drop: 1, schedule: 'uniform', scale: 'paper' }),
     );
     const x = ones([5, 4]);
-    const forward = (pass: Pass): Tensor => ops.aten.mm(blocks.reduce((y, block) => residual(block, y, pass), x), head);
+    const forward = (pass: Pass): Tensor =>
+      ops.aten.mm(
+        blocks.reduce((y, block) => residual(block, y, pass), x),
+        head,
+      );
     const live = stats().liveTensors;
     const work = measureWork(forward);
     expect(work).toEqual({ branchFlops: { b0: 160, b1: 480 }, totalFlops: 160 + 480 + 80 });
@@ -304,5 +316,7 @@ test('the ledger counts what ran', () => {
   expect(ledger.record(kept)).toEqual({ active: 1, sites: 1 });
   residual(block, tensor([1]), dropped);
   expect(ledger.record(dropped)).toEqual({ active: 0, sites: 1 });
-  expect(ledger.report().sites).toMatchObject([{ name: 'block', requested: 0.5, realised: 0.5, opportunities: 2, dropped: 1 }]);
+  expect(ledger.report().sites).toMatchObject([
+    { name: 'block', requested: 0.5, realised: 0.5, opportunities: 2, dropped: 1 },
+  ]);
 });

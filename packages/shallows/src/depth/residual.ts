@@ -21,7 +21,8 @@ export function residual(block: ResidualBlock, x: Tensor, pass: Pass = evaluatio
   const { site } = block;
   const planned = pass.mode === 'evaluation' ? undefined : pass.get(planSlot);
   const meter = pass.get(meterSlot);
-  const scale = meter !== undefined ? 1 : planned !== undefined ? plannedScale(site, planned) : unplannedScale(site, pass);
+  const scale =
+    meter !== undefined ? 1 : planned !== undefined ? plannedScale(site, planned) : unplannedScale(site, pass);
   return scope(() => {
     let branch: Tensor | null = null;
     if (meter !== undefined) branch = meter(site.name, () => block.branch(x, pass));

@@ -27,7 +27,11 @@ describe('rates over depth', () => {
 
   test('L = 54, p = 0.5, linear keep probabilities of blocks 1, 2, 27, 53, 54', () => {
     const keep = linear(0.5, 54).map((rate) => 1 - rate);
-    close([1, 2, 27, 53, 54].map((l) => keep[l - 1] ?? Number.NaN), [0.990740741, 0.981481481, 0.75, 0.509259259, 0.5], 9);
+    close(
+      [1, 2, 27, 53, 54].map((l) => keep[l - 1] ?? Number.NaN),
+      [0.990740741, 0.981481481, 0.75, 0.509259259, 0.5],
+      9,
+    );
   });
 
   test.each([
@@ -43,10 +47,26 @@ describe('rates over depth', () => {
 
   test('what other systems configure', () => {
     const sixteen = Array.from({ length: 16 }, (_, i) => i);
-    close(linear(0.2, 16), sixteen.map((i) => 0.0125 * (i + 1)), 12); // Composer, ResNet-50
-    close(ramp(0.2, 16), sixteen.map((i) => 0.0125 * i), 12); // torchvision, EfficientNet-B0
-    close(linspace(0.2, 12), sixteen.slice(0, 12).map((i) => (0.2 * i) / 11), 12); // torchvision, Swin-T
-    close(linspace(0.1, 18), Array.from({ length: 18 }, (_, i) => (0.1 * i) / 17), 12); // torchvision, ConvNeXt-T
+    close(
+      linear(0.2, 16),
+      sixteen.map((i) => 0.0125 * (i + 1)),
+      12,
+    ); // Composer, ResNet-50
+    close(
+      ramp(0.2, 16),
+      sixteen.map((i) => 0.0125 * i),
+      12,
+    ); // torchvision, EfficientNet-B0
+    close(
+      linspace(0.2, 12),
+      sixteen.slice(0, 12).map((i) => (0.2 * i) / 11),
+      12,
+    ); // torchvision, Swin-T
+    close(
+      linspace(0.1, 18),
+      Array.from({ length: 18 }, (_, i) => (0.1 * i) / 17),
+      12,
+    ); // torchvision, ConvNeXt-T
     close(linspace(0.3, 6), [0, 0.06, 0.12, 0.18, 0.24, 0.3], 12); // timm, depths [2, 2, 2]
   });
 
@@ -58,7 +78,17 @@ describe('rates over depth', () => {
   });
 
   test('expected depth at p = 0.5 is (3 L - 1) / 4', () => {
-    for (const [count, depth] of [[1, 0.5], [3, 2], [16, 11.75], [18, 13.25], [33, 24.5], [50, 37.25], [54, 40.25], [100, 74.75], [600, 449.75]] as const) {
+    for (const [count, depth] of [
+      [1, 0.5],
+      [3, 2],
+      [16, 11.75],
+      [18, 13.25],
+      [33, 24.5],
+      [50, 37.25],
+      [54, 40.25],
+      [100, 74.75],
+      [600, 449.75],
+    ] as const) {
       expect(count - sum(linear(0.5, count))).toBeCloseTo(depth, 9);
     }
     expect(54 - sum(linear(0.2, 54))).toBeCloseTo(48.5, 9);

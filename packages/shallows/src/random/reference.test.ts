@@ -48,7 +48,8 @@ describe('the Python reference (fixtures/philox.py)', () => {
   });
 
   test('bounded integers and a permutation', () => {
-    for (const [bound, index, value] of reference.randint) expect([bound, index, randint(key, bound, index)]).toEqual([bound, index, value]);
+    for (const [bound, index, value] of reference.randint)
+      expect([bound, index, randint(key, bound, index)]).toEqual([bound, index, value]);
     expect([...permutation(key, 40)]).toEqual(reference.permutation[0]);
   });
 });

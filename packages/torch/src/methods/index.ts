@@ -1,13 +1,17 @@
-import { install, type MethodsOf } from '../table.js';
-import { Tensor } from '../tensor.js';
-import { pointwise } from './pointwise.js';
-
-const table = { ...pointwise };
-
-declare module '../tensor.js' {
-  interface Tensor extends MethodsOf<typeof table> {}
-}
-
-install(Tensor.prototype, table);
-
-export * from './pointwise.js';
+export { functional } from './functional.js';
+export type { RandomSource } from './in-place.js';
+export type { Index, Slice } from './indexing.js';
+export { linalg } from './linalg.js';
+export * from './lists.js';
+export type { ClassLossOptions, LossOptions, Reduction } from './losses.js';
+export type {
+  AvgPoolOptions,
+  BatchNormOptions,
+  ConvOptions,
+  ConvTransposeOptions,
+  MaxPoolOptions,
+  NormOptions,
+} from './neural.js';
+export type { SpreadOptions } from './reductions.js';
+export type { MemoryFormat } from './shapes.js';
+export type { Dims, KeepOptions, Operand, ReduceOptions, Scalar, Size } from './types.js';
