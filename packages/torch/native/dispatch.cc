@@ -23,7 +23,9 @@ std::string argumentsText(const Operator& op, const torch::jit::Stack& stack) {
   std::string text;
   for (size_t i = 0; i < stack.size() && i < op.parameters.size(); ++i) {
     if (stack[i].isNone()) continue;
-    text += (text.empty() ? "" : ", ") + op.parameters[i].name + ": " + describeValue(stack[i]);
+    const bool dtype = op.parameters[i].type.kind == Kind::kDType && stack[i].isInt();
+    text += (text.empty() ? "" : ", ") + op.parameters[i].name + ": " +
+            (dtype ? dtypeName(static_cast<c10::ScalarType>(stack[i].toInt())) : describeValue(stack[i]));
   }
   return text;
 }

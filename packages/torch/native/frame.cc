@@ -3,7 +3,7 @@
 #include <ATen/TensorSubclassLikeUtils.h>
 #include <ATen/core/Generator.h>
 #include <ATen/core/List.h>
-#include <ATen/ops/scalar_tensor.h>
+#include <ATen/ScalarOps.h>
 #include <c10/core/MemoryFormat.h>
 
 #include <cmath>
@@ -377,7 +377,7 @@ c10::IValue readValue(EnvData& env, Reader& reader, const ArgumentType& type, bo
       }
       if (acceptsNumber && (tag == kNumber || tag == kBigInt || tag == kTrue || tag == kFalse)) {
         const c10::Scalar scalar = readScalar(reader);
-        at::Tensor wrapped = at::scalar_tensor(scalar, at::device(at::kCPU).dtype(scalar.type()));
+        at::Tensor wrapped = c10::scalar_to_tensor(scalar);
         wrapped.unsafeGetTensorImpl()->set_wrapped_number(true);
         return wrapped;
       }

@@ -138,7 +138,7 @@ void channelsFit(const Operator& op, const Values& values) {
   const bool stored = tensorNamed(op, values, "running_mean").defined() && tensorNamed(op, values, "running_var").defined();
   TORCH_CHECK(stored || training == nullptr || (training != nullptr && training->isBool() && training->toBool()),
               "expected running statistics without training, got none");
-  for (const char* name : {"weight", "bias", "running_mean", "running_var", "save_mean", "save_invstd"}) {
+  for (const char* name : {"weight", "bias", "running_mean", "running_var", "save_mean", "save_invstd", "save_var"}) {
     const at::Tensor& tensor = tensorNamed(op, values, name);
     TORCH_CHECK(!tensor.defined() || (tensor.dim() == 1 && tensor.size(0) == input.size(1)), "expected a '", name,
                 "' of shape [", input.size(1), "], got ", describeValue(tensor));
@@ -221,6 +221,16 @@ void channelsFitGradient(const Operator& op, const Values& values) {
   const at::Tensor& gradient = tensorNamed(op, values, "grad_out");
   TORCH_CHECK(input.numel() > 0 && gradient.defined() && gradient.sizes() == input.sizes(),
               "expected an input with elements and a gradient of its shape");
+}
+
+// With grouped heads, the query's are divided by the key's.
+void headsToDivideBy(const Operator& op, const Values& values) {
+  const c10::IValue* grouped = find(op, values, "enable_gqa");
+  if (grouped == nullptr || !grouped->isBool() || !grouped->toBool()) return;
+  for (const char* name : {"key", "value"}) {
+    const at::Tensor& tensor = tensorNamed(op, values, name);
+    TORCH_CHECK(!tensor.defined() || tensor.dim() < 3 || tensor.size(-3) > 0, "expected heads in '", name, "', got none");
+  }
 }
 
 // The optimizers walk through all lists by the lengths of the first.
@@ -383,6 +393,10 @@ const std::unordered_map<std::string, Guard>& table() {
       {"aten::_fused_adamw_", stateFitsParameters},
       {"aten::_fused_sgd", stateFitsParameters},
       {"aten::_fused_sgd_", stateFitsParameters},
+      {"aten::_scaled_dot_product_attention_math", headsToDivideBy},
+      {"aten::_scaled_dot_product_flash_attention_for_cpu", needElements},
+      {"aten::scaled_dot_product_attention", headsToDivideBy},
+      {"aten::batch_norm_backward", channelsFitGradient},
       {"aten::batch_norm_update_stats", channelsFit},
       {"aten::binomial", chancesInRange},
       {"aten::gru", weightsFitLayers},

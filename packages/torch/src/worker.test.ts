@@ -36,8 +36,9 @@ describe('worker threads', () => {
       for (let i = 0; i < 50; i++) torch.scope(() => { sum = x.matmul(x).relu().sum().item(); });
       parentPort.postMessage({ sum, live: torch.stats().liveTensors });`;
     const workers = [start(body), start(body)];
+    const exits = workers.map(ended);
     const answers = await Promise.all(workers.map(answer));
-    await Promise.all(workers.map(ended));
+    expect(await Promise.all(exits)).toEqual([0, 0]);
     const x = randn([64, 64], { generator: new Generator('cpu', 3) });
     const sum = x.matmul(x).relu().sum().item();
     expect(answers).toEqual([
@@ -55,9 +56,10 @@ describe('worker threads', () => {
         parentPort.postMessage(a.mul(2).requiresGrad);
         Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 300);
       });`);
+    const exit = ended(worker);
     expect(await answer(worker)).toBe(false);
     expect(tensor([1], { requiresGrad: true }).mul(2).requiresGrad).toBe(true);
-    expect(await ended(worker)).toBe(0);
+    expect(await exit).toBe(0);
   });
 
   test('can be terminated in the middle of their work, many times', async () => {
