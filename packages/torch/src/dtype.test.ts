@@ -48,7 +48,7 @@ describe('half precision', () => {
     [
       'float16',
       [1, 0.1, 65504, 65520, 6e-8, -2.5],
-      [1, 0.0999755859375, 65504, Number.POSITIVE_INFINITY, 5.960464477539063e-8, -2.5],
+      [1, 0.0999755859375, 65504, Number.POSITIVE_INFINITY, 2 ** -24, -2.5],
     ],
     ['bfloat16', [1, 0.1, 3e38, -2.5], [1, 0.10009765625, 3.0040553e38, -2.5]],
   ])('%s rounds as it should and reads as float32', (dtype, given, expected) => {

@@ -4,7 +4,7 @@ import { Operator } from '../operator.js';
 import { scope } from '../scope.js';
 import { isTensor, type Tensor } from '../tensor.js';
 
-/** [start, end, step]: null or absent means from the first, to the last, every one; [] is the whole dimension. */
+/** Start, end and step: null or absent means from the first, to the last, every one; an empty list is all. */
 export type Slice = readonly [start?: number | null, end?: number | null, step?: number];
 
 /**
