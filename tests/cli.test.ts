@@ -65,7 +65,7 @@ describe('the command, end to end (needs npm run build)', () => {
         gap: { accuracy: expect.any(Number) as number },
       },
       depth: {
-        expectedActive: 4.25,
+        expectedActive: 5.3,
         realisedActive: expect.any(Number) as number,
         workSaved: expect.any(Number) as number,
         workSavedIdeal: expect.any(Number) as number,

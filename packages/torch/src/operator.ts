@@ -29,7 +29,7 @@ export class Operator {
     return this.#run(args, keywords, false);
   }
 
-  /** As {@link call}, but returns {@link noMatch} where the arguments do not fit this overload. */
+  /** As {@link call}, but returns `noMatch` where the arguments do not fit this overload. */
   tryCall(args: readonly unknown[], keywords?: Keywords): unknown {
     if (args.length > this.#mostPositional()) return noMatch;
     return this.#run(args, keywords, true);

@@ -7,13 +7,13 @@ import type { KeepOptions } from './types.js';
 export interface Extrema {
   /** The largest element. */
   max(): Tensor;
-  /** The larger of two elements, as {@link arithmetic.maximum}. */
+  /** The larger of two elements, as `maximum`. */
   max(other: Tensor): Tensor;
   /** The largest along a dimension: [values, indices]. */
   max(dim: number, options?: KeepOptions): [Tensor, Tensor];
   /** The smallest element. */
   min(): Tensor;
-  /** The smaller of two elements, as {@link arithmetic.minimum}. */
+  /** The smaller of two elements, as `minimum`. */
   min(other: Tensor): Tensor;
   /** The smallest along a dimension: [values, indices]. */
   min(dim: number, options?: KeepOptions): [Tensor, Tensor];
