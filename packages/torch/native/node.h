@@ -23,17 +23,18 @@ Pointer ownedNode(N* fresh) {
   }
 }
 
-// Makes `outputs` the results of a new node, whose apply() gives the gradients of `inputs`. Does nothing where none of
-// those needs one.
+// Makes `outputs` the results of a new node, whose apply() gives the gradients of `inputs`, and returns it. Does nothing
+// where none of those needs one. The node lives as long as the outputs.
 template <typename N, typename... Inputs, typename... Arguments>
-void record(const std::vector<at::Tensor>& outputs, const std::tuple<Inputs...>& inputs, Arguments&&... arguments) {
-  std::apply(
-      [&](const auto&... each) {
-        if (!torch::autograd::compute_requires_grad(each...)) return;
+N* record(const std::vector<at::Tensor>& outputs, const std::tuple<Inputs...>& inputs, Arguments&&... arguments) {
+  return std::apply(
+      [&](const auto&... each) -> N* {
+        if (!torch::autograd::compute_requires_grad(each...)) return nullptr;
         auto* fresh = new N(std::forward<Arguments>(arguments)...);
         const NodePointer node = ownedNode<NodePointer>(fresh);
         fresh->set_next_edges(torch::autograd::collect_next_edges(each...));
         torch::autograd::set_history(outputs, node);
+        return fresh;
       },
       inputs);
 }

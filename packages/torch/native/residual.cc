@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cmath>
 #include <mutex>
+#include <optional>
 
 #include "frame.h"
 #include "node.h"
@@ -18,7 +19,8 @@ namespace {
 using torch::autograd::SavedVariable;
 using torch::autograd::variable_list;
 
-at::Tensor joinWindow(const at::Tensor& shortcut, const at::Tensor& branch, int64_t start, double scale);
+at::Tensor joinWindow(const at::Tensor& shortcut, const at::Tensor& branch, int64_t start, double scale,
+                      c10::string_view rectify);
 
 // What a batch looks like, for the gradient of one whose only gradient is that of some rows.
 struct BatchShape {
@@ -40,7 +42,7 @@ struct ForkWindowBackward final : torch::autograd::Node {
     at::Tensor rest = std::move(gradients[1]);
     if (!window.defined()) return {rest};
     if (!rest.defined()) rest = batch.zeros(window);
-    if (!isUnshared(rest)) return {joinWindow(rest, window, start, 1)};
+    if (!isUnshared(rest)) return {joinWindow(rest, window, start, 1, "none")};
     rest.narrow(0, start, window.size(0)).add_(window);
     return {rest};
   }
@@ -69,67 +71,134 @@ struct ForkRowsBackward final : torch::autograd::Node {
   SavedVariable index;
 };
 
-// The gradient of a join's shortcut is that of the sum itself, without a copy.
-struct Join : torch::autograd::Node {
-  Join(const at::Tensor& shortcut, const at::Tensor& branch, double scale)
-      : shortcutType(shortcut.scalar_type()), branchType(branch.scalar_type()), scale(scale) {}
+// Memory for some rows like those of a batch, in its order.
+at::Tensor emptyRows(const at::Tensor& batch, int64_t count) {
+  at::DimVector sizes(batch.sizes());
+  sizes[0] = count;
+  const auto format = batch.is_contiguous() ? at::MemoryFormat::Contiguous : at::MemoryFormat::ChannelsLast;
+  return at::empty(sizes, batch.options().memory_format(format));
+}
 
-  template <typename F>
-  variable_list split(variable_list&& gradients, F branchGradient) {
+// The gradient of a join's shortcut is that of the sum itself, without a copy; behind a relu, in place where nobody else
+// holds it.
+struct Join : torch::autograd::Node {
+  Join(const at::Tensor& shortcut, const at::Tensor& branch, double scale, Rectify rectify = Rectify::none)
+      : shortcutType(shortcut.scalar_type()), branchType(branch.scalar_type()), scale(scale), rectify(rectify) {}
+
+  // What the relu needs of its result.
+  void keep(const at::Tensor& sum) {
+    if (rectify != Rectify::none) result = SavedVariable(sum, true);
+  }
+
+  void release_variables() override { result.reset_data(); }
+
+  // `rows` of a batch, `count` of them, one for each row of the branch; `map` says which is which.
+  template <typename Rows, typename Map>
+  variable_list split(variable_list&& gradients, int64_t count, Rows rows, Map map) {
+    at::Tensor gradient = std::move(gradients[0]);
+    if (!gradient.defined()) return {at::Tensor(), at::Tensor()};
+    const bool wanted = task_should_compute_output(1);
+    const at::Tensor sum = rectify == Rectify::none ? at::Tensor() : result.unpack(getptr());
+    const bool plain = rectify == Rectify::none && (!wanted || scale == 1);
+    if (!plain && !at::GradMode::is_enabled() && hasKernels(gradient, sum.defined() ? sum : gradient) &&
+        shortcutType == gradient.scalar_type() && branchType == gradient.scalar_type()) {
+      if (const std::optional<RowMap> found = map(gradient)) {
+        if (rectify != Rectify::none && !isUnshared(gradient)) gradient = gradient.clone();
+        const at::Tensor branch = wanted ? emptyRows(gradient, count) : at::Tensor();
+        splitRowsKernel(gradient, branch, sum, *found, scale, rectify);
+        return {gradient, branch};
+      }
+    }
+    if (rectify != Rectify::none) gradient = throughRelu(gradient, sum, rows);
+    return {gradient.to(shortcutType), wanted ? scaled(rows(gradient), scale, branchType) : at::Tensor()};
+  }
+
+  const c10::ScalarType shortcutType;
+  const c10::ScalarType branchType;
+  const double scale;
+  const Rectify rectify;
+  SavedVariable result;
+
+ private:
+  // The gradient before the relu, for tensors that have no loop of their own, and to be differentiated again.
+  template <typename Rows>
+  at::Tensor throughRelu(const at::Tensor& gradient, const at::Tensor& sum, Rows rows) const {
+    at::Tensor cut = sum.detach().le(0);
+    if (rectify == Rectify::kept) {
+      at::Tensor dropped = at::ones_like(cut);
+      put(dropped, at::zeros_like(rows(cut)));
+      cut = cut.logical_and(dropped.logical_not());
+    }
+    return gradient.masked_fill(cut, 0);
+  }
+
+  // Writes the rows of the branch.
+  virtual void put(const at::Tensor& batch, const at::Tensor& rows) const = 0;
+};
+
+struct JoinWindowBackward final : Join {
+  JoinWindowBackward(const at::Tensor& shortcut, const at::Tensor& branch, int64_t start, double scale, Rectify rectify)
+      : Join(shortcut, branch, scale, rectify), start(start), length(branch.size(0)) {}
+  std::string name() const override { return "JoinWindowBackward"; }
+
+  variable_list apply(variable_list&& gradients) override {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    return split(
+        std::move(gradients), length, [&](const at::Tensor& all) { return all.narrow(0, start, length); },
+        [&](const at::Tensor&) { return std::optional<RowMap>(RowMap(start, length)); });
+  }
+
+  const int64_t start;
+  const int64_t length;
+
+ private:
+  void put(const at::Tensor& batch, const at::Tensor& rows) const override { batch.narrow(0, start, length).copy_(rows); }
+};
+
+struct JoinRowsBackward final : Join {
+  JoinRowsBackward(const at::Tensor& shortcut, const at::Tensor& branch, const at::Tensor& index, double scale,
+                   Rectify rectify)
+      : Join(shortcut, branch, scale, rectify), index(index, false) {}
+  std::string name() const override { return "JoinRowsBackward"; }
+  void release_variables() override {
+    Join::release_variables();
+    index.reset_data();
+  }
+
+  variable_list apply(variable_list&& gradients) override {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    const at::Tensor list = index.unpack();
+    return split(
+        std::move(gradients), list.size(0), [&](const at::Tensor& all) { return rowsAt(all, list); },
+        [&](const at::Tensor& all) {
+          return list.is_cpu() ? std::optional<RowMap>(RowMap(list, all.size(0))) : std::nullopt;
+        });
+  }
+
+  SavedVariable index;
+
+ private:
+  void put(const at::Tensor& batch, const at::Tensor& rows) const override { batch.index_copy_(0, index.unpack(), rows); }
+};
+
+struct JoinMaskBackward final : torch::autograd::Node {
+  JoinMaskBackward(const at::Tensor& shortcut, const at::Tensor& branch, const at::Tensor& keep, double scale)
+      : shortcutType(shortcut.scalar_type()), branchType(branch.scalar_type()), scale(scale), keep(keep, false) {}
+  std::string name() const override { return "JoinMaskBackward"; }
+  void release_variables() override { keep.reset_data(); }
+
+  variable_list apply(variable_list&& gradients) override {
+    const std::lock_guard<std::mutex> lock(mutex_);
     const at::Tensor gradient = std::move(gradients[0]);
     if (!gradient.defined()) return {at::Tensor(), at::Tensor()};
     at::Tensor branch;
-    if (task_should_compute_output(1)) branch = branchGradient(gradient);
+    if (task_should_compute_output(1)) branch = keptRows(scaled(gradient, scale, branchType), keep.unpack());
     return {gradient.to(shortcutType), branch};
   }
 
   const c10::ScalarType shortcutType;
   const c10::ScalarType branchType;
   const double scale;
-};
-
-struct JoinWindowBackward final : Join {
-  JoinWindowBackward(const at::Tensor& shortcut, const at::Tensor& branch, int64_t start, double scale)
-      : Join(shortcut, branch, scale), start(start), length(branch.size(0)) {}
-  std::string name() const override { return "JoinWindowBackward"; }
-
-  variable_list apply(variable_list&& gradients) override {
-    return split(std::move(gradients),
-                 [&](const at::Tensor& all) { return scaled(all.narrow(0, start, length), scale, branchType); });
-  }
-
-  const int64_t start;
-  const int64_t length;
-};
-
-struct JoinRowsBackward final : Join {
-  JoinRowsBackward(const at::Tensor& shortcut, const at::Tensor& branch, const at::Tensor& index, double scale)
-      : Join(shortcut, branch, scale), index(index, false) {}
-  std::string name() const override { return "JoinRowsBackward"; }
-  void release_variables() override { index.reset_data(); }
-
-  variable_list apply(variable_list&& gradients) override {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    return split(std::move(gradients), [&](const at::Tensor& all) {
-      return scaled(rowsAt(all, index.unpack()), scale, branchType);
-    });
-  }
-
-  SavedVariable index;
-};
-
-struct JoinMaskBackward final : Join {
-  JoinMaskBackward(const at::Tensor& shortcut, const at::Tensor& branch, const at::Tensor& keep, double scale)
-      : Join(shortcut, branch, scale), keep(keep, false) {}
-  std::string name() const override { return "JoinMaskBackward"; }
-  void release_variables() override { keep.reset_data(); }
-
-  variable_list apply(variable_list&& gradients) override {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    return split(std::move(gradients),
-                 [&](const at::Tensor& all) { return keptRows(scaled(all, scale, branchType), keep.unpack()); });
-  }
-
   SavedVariable keep;
 };
 
@@ -184,6 +253,11 @@ void checkJoin(const at::Tensor& shortcut, const at::Tensor& branch, int64_t row
   TORCH_CHECK(std::isfinite(scale), "expected a finite scale, got ", scale, " - give a number such as 1 / (1 - drop)");
 }
 
+void checkRectified(const at::Tensor& shortcut, const at::Tensor& branch, Rectify rectify) {
+  TORCH_CHECK(rectify == Rectify::none || (!shortcut.is_complex() && !branch.is_complex()),
+              "expected real tensors to rectify, got complex ones - take rectify: 'none'");
+}
+
 // The same memory, and the same count of changes in place, but no view in the sense of autograd, which would add up the
 // gradients of views in a batch of zeros each.
 at::Tensor sharing(const at::Tensor& x, const at::Tensor& view) {
@@ -218,29 +292,44 @@ std::tuple<at::Tensor, at::Tensor> forkRows(const at::Tensor& x, const at::Tenso
   return {rows, rest};
 }
 
-at::Tensor joinWindow(const at::Tensor& shortcut, const at::Tensor& branch, int64_t start, double scale) {
+Rectify rectifyOf(c10::string_view word) {
+  if (word == "none") return Rectify::none;
+  if (word == "kept") return Rectify::kept;
+  TORCH_CHECK(word == "all", "expected 'rectify' to be none, kept or all, got '", word, "' - kept rectifies the sums alone");
+  return Rectify::all;
+}
+
+at::Tensor joinWindow(const at::Tensor& shortcut, const at::Tensor& branch, int64_t start, double scale,
+                      c10::string_view rectify) {
   const int64_t length = branch.dim() == 0 ? 0 : branch.size(0);
   checkJoin(shortcut, branch, length, scale);
   checkWindow(shortcut.size(0), start, length);
+  const Rectify relu = rectifyOf(rectify);
+  checkRectified(shortcut, branch, relu);
   at::Tensor sum;
   {
     const at::AutoDispatchBelowADInplaceOrView below;
-    sum = addWindow(shortcut, branch, start, scale);
+    sum = addWindow(shortcut, branch, start, scale, relu);
   }
-  record<JoinWindowBackward>({sum}, std::tie(shortcut, branch), shortcut, branch, start, scale);
+  auto* node = record<JoinWindowBackward>({sum}, std::tie(shortcut, branch), shortcut, branch, start, scale, relu);
+  if (node != nullptr) node->keep(sum);
   return sum;
 }
 
-at::Tensor joinRows(const at::Tensor& shortcut, const at::Tensor& branch, const at::Tensor& index, double scale) {
+at::Tensor joinRows(const at::Tensor& shortcut, const at::Tensor& branch, const at::Tensor& index, double scale,
+                    c10::string_view rectify) {
   checkBatch(shortcut, "shortcut");
   const at::Tensor own = checkedIndex(index, shortcut, true);
   checkJoin(shortcut, branch, own.size(0), scale);
+  const Rectify relu = rectifyOf(rectify);
+  checkRectified(shortcut, branch, relu);
   at::Tensor sum;
   {
     const at::AutoDispatchBelowADInplaceOrView below;
-    sum = addRows(shortcut, branch, own, scale);
+    sum = addRows(shortcut, branch, own, scale, relu);
   }
-  record<JoinRowsBackward>({sum}, std::tie(shortcut, branch), shortcut, branch, own, scale);
+  auto* node = record<JoinRowsBackward>({sum}, std::tie(shortcut, branch), shortcut, branch, own, scale, relu);
+  if (node != nullptr) node->keep(sum);
   return sum;
 }
 
@@ -269,8 +358,8 @@ void define(torch::Library& library) {
   };
   both("fork_window(Tensor(a) x, int start, int length) -> (Tensor(a), Tensor(a))", "fork_window", TORCH_FN(forkWindow));
   both("fork_rows(Tensor(a) x, Tensor index) -> (Tensor, Tensor(a))", "fork_rows", TORCH_FN(forkRows));
-  both("join_window(Tensor shortcut, Tensor branch, int start, float scale) -> Tensor", "join_window", TORCH_FN(joinWindow));
-  both("join_rows(Tensor shortcut, Tensor branch, Tensor index, float scale) -> Tensor", "join_rows", TORCH_FN(joinRows));
+  both("join_window(Tensor shortcut, Tensor branch, int start, float scale, *, str rectify=\"none\") -> Tensor", "join_window", TORCH_FN(joinWindow));
+  both("join_rows(Tensor shortcut, Tensor branch, Tensor index, float scale, *, str rectify=\"none\") -> Tensor", "join_rows", TORCH_FN(joinRows));
   both("join_mask(Tensor shortcut, Tensor branch, Tensor keep, float scale) -> Tensor", "join_mask", TORCH_FN(joinMask));
 }
 

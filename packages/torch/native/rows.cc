@@ -32,29 +32,46 @@ void copyRows(const at::Tensor& out, const at::Tensor& from, int64_t start, int6
   if (start < end) out.narrow(0, start, end - start).copy_(from.narrow(0, start, end - start));
 }
 
+// Whether the loops of our own write this sum.
+bool fused(const at::Tensor& out, const at::Tensor& shortcut, const at::Tensor& branch) {
+  return hasKernels(out, shortcut) && hasKernels(out, branch);
+}
+
 }  // namespace
 
-at::Tensor addWindow(const at::Tensor& shortcut, const at::Tensor& branch, int64_t start, double scale) {
+at::Tensor addWindow(const at::Tensor& shortcut, const at::Tensor& branch, int64_t start, double scale, Rectify rectify) {
   at::Tensor out = emptySum(shortcut, branch);
   const int64_t length = branch.size(0);
+  if (fused(out, shortcut, branch)) {
+    joinRowsKernel(out, shortcut, branch, RowMap(start, length), scale, rectify);
+    return out;
+  }
   copyRows(out, shortcut, 0, start);
-  if (length > 0) addInto(out.narrow(0, start, length), shortcut.narrow(0, start, length), branch, scale);
+  at::Tensor kept = out.narrow(0, start, length);
+  if (length > 0) addInto(kept, shortcut.narrow(0, start, length), branch, scale);
   copyRows(out, shortcut, start + length, shortcut.size(0));
+  if (rectify != Rectify::none) (rectify == Rectify::all ? out : kept).relu_();
   return out;
 }
 
-// The sums are those of `addWindow` to the last bit. index_add uses the same kernel for rows of the CPU; elsewhere it adds
-// otherwise and rounds the factor to the dtype, so that rows are gathered, added and put back.
-at::Tensor addRows(const at::Tensor& shortcut, const at::Tensor& branch, const at::Tensor& index, double scale) {
+// The sums are those of `addWindow` to the last bit. index_add rounds the factor to the dtype outside of the CPU, so that
+// rows are gathered, added and put back.
+at::Tensor addRows(const at::Tensor& shortcut, const at::Tensor& branch, const at::Tensor& index, double scale,
+                   Rectify rectify) {
   at::Tensor out = emptySum(shortcut, branch);
+  if (index.is_cpu() && fused(out, shortcut, branch)) {
+    joinRowsKernel(out, shortcut, branch, RowMap(index, shortcut.size(0)), scale, rectify);
+    return out;
+  }
   out.copy_(shortcut);
-  if (index.size(0) == 0) return out;
-  const bool sameKernel = out.is_cpu() && out.dim() > 1 && (scale == 1 || !isReduced(out.scalar_type()));
-  if (sameKernel) return out.index_add_(0, index, branch.to(out.scalar_type()), scale);
-  const at::Tensor rows = rowsAt(shortcut, index);
-  const at::Tensor sum = emptySum(rows, branch);
-  addInto(sum, rows, branch, scale);
-  return out.index_copy_(0, index, sum);
+  if (index.size(0) > 0) {
+    const at::Tensor rows = rowsAt(shortcut, index);
+    at::Tensor sum = emptySum(rows, branch);
+    addInto(sum, rows, branch, scale);
+    if (rectify == Rectify::kept) sum.relu_();
+    out.index_copy_(0, index, sum);
+  }
+  return rectify == Rectify::all ? out.relu_() : out;
 }
 
 at::Tensor addMasked(const at::Tensor& shortcut, const at::Tensor& branch, const at::Tensor& keep, double scale) {

@@ -3,13 +3,17 @@
 
 #include <ATen/ATen.h>
 
+#include "join_kernels.h"
+
 namespace shallows {
 
 // A new tensor with the shortcut's memory format: shortcut, and + scale · branch in rows [start, start + branch rows).
-// Each element is written once.
-at::Tensor addWindow(const at::Tensor& shortcut, const at::Tensor& branch, int64_t start, double scale);
+// Each element is written once. A relu follows in the rows that `rectify` says.
+at::Tensor addWindow(const at::Tensor& shortcut, const at::Tensor& branch, int64_t start, double scale,
+                     Rectify rectify = Rectify::none);
 // The same in the rows that `index` lists, each at most once.
-at::Tensor addRows(const at::Tensor& shortcut, const at::Tensor& branch, const at::Tensor& index, double scale);
+at::Tensor addRows(const at::Tensor& shortcut, const at::Tensor& branch, const at::Tensor& index, double scale,
+                   Rectify rectify = Rectify::none);
 // The same in the rows where `keep` is true, for a branch with all rows: what it has in others is not looked at.
 at::Tensor addMasked(const at::Tensor& shortcut, const at::Tensor& branch, const at::Tensor& keep, double scale);
 

@@ -35,6 +35,7 @@ function conv3x3(inChannels: number, outChannels: number, stride: number, key: K
  */
 class BasicBlock extends Module implements ResidualBlock {
   readonly site = new Site('basic');
+  readonly activation = 'relu';
   readonly conv1: Conv2d;
   readonly bn1: BatchNorm2d;
   readonly conv2: Conv2d;
@@ -67,10 +68,6 @@ class BasicBlock extends Module implements ResidualBlock {
     const smaller = slice.call([rows, 3, 0, null, this.#stride]);
     const before = Math.floor(this.#added / 2);
     return pad.call([smaller, [0, 0, 0, 0, before, this.#added - before]]) as Tensor;
-  }
-
-  activation(sum: Tensor): Tensor {
-    return relu_.call([sum]) as Tensor;
   }
 }
 

@@ -10,6 +10,7 @@ const relu_ = new Operator('aten::relu_');
 /** relu(shortcut(x) + bn2(conv2(relu(bn1(conv1(x)))))), both convolutions 3×3. */
 export class BasicBlock extends Module implements ResidualBlock {
   readonly site = new Site('basic');
+  readonly activation = 'relu';
   readonly conv1: Conv2d;
   readonly bn1: BatchNorm2d;
   readonly conv2: Conv2d;
@@ -43,10 +44,6 @@ export class BasicBlock extends Module implements ResidualBlock {
   shortcut(x: Tensor, pass: Pass): Tensor {
     return this.downsample === null ? x : this.downsample.forward(x, pass);
   }
-
-  activation(sum: Tensor): Tensor {
-    return relu_.call([sum]) as Tensor;
-  }
 }
 
 /**
@@ -56,6 +53,7 @@ export class BasicBlock extends Module implements ResidualBlock {
  */
 export class Bottleneck extends Module implements ResidualBlock {
   readonly site = new Site('bottleneck');
+  readonly activation = 'relu';
   readonly conv1: Conv2d;
   readonly bn1: BatchNorm2d;
   readonly conv2: Conv2d;
@@ -93,10 +91,6 @@ export class Bottleneck extends Module implements ResidualBlock {
 
   shortcut(x: Tensor, pass: Pass): Tensor {
     return this.downsample === null ? x : this.downsample.forward(x, pass);
-  }
-
-  activation(sum: Tensor): Tensor {
-    return relu_.call([sum]) as Tensor;
   }
 }
 

@@ -34,8 +34,8 @@ export function addBranch(shortcut: Tensor, branch: Tensor, scale: number): Tens
 }
 
 /**
- * The sum with the branch run on the kept rows alone. Neighbours are a view of the batch, others are gathered; the sum and
- * both gradients are formed without a batch of zeros.
+ * The sum with the branch run on the kept rows alone, and the relu of a block that has one. Neighbours are a view of the
+ * batch, others are gathered; the sum and both gradients are formed without a batch of zeros.
  */
 export function runSubset(block: ResidualBlock, { x, pass, extras }: Partial, rows: Rows, scale: number): Tensor {
   if ('index' in rows) {
@@ -46,7 +46,7 @@ export function runSubset(block: ResidualBlock, { x, pass, extras }: Partial, ro
     const branch = runBranch(block, some, pass, theirs);
     const shortcut = shortcutOf(block, x, all, pass);
     requirePart(block, shortcut, branch, rows.index.length);
-    return joinRows.call([shortcut, branch, index, scale]) as Tensor;
+    return joinRows.call([shortcut, branch, index, scale], rectified(block, shortcut === all)) as Tensor;
   }
   const { start, length } = rows;
   const [some, all] = forkWindow.call([x, start, length]) as [Tensor, Tensor];
@@ -54,7 +54,12 @@ export function runSubset(block: ResidualBlock, { x, pass, extras }: Partial, ro
   const branch = runBranch(block, some, pass, theirs);
   const shortcut = shortcutOf(block, x, all, pass);
   requirePart(block, shortcut, branch, length);
-  return joinWindow.call([shortcut, branch, start, scale]) as Tensor;
+  return joinWindow.call([shortcut, branch, start, scale], rectified(block, shortcut === all)) as Tensor;
+}
+
+/** A row that is the block's input came out of a relu before; one of another shortcut still goes through this one. */
+function rectified({ activation }: ResidualBlock, identity: boolean): { readonly rectify?: string } {
+  return activation === 'relu' ? { rectify: identity ? 'kept' : 'all' } : {};
 }
 
 /** The sum with the branch run on all rows and selected where it is kept, so that NaN in dropped rows cannot leak. */

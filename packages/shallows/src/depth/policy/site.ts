@@ -56,8 +56,10 @@ export interface ResidualBlock {
   /** The part that always runs: `x` itself, or a projection to the branch's shape; a new tensor, no view of `x`. */
   shortcut(x: Tensor, pass: Pass): Tensor;
   /**
-   * What follows the sum, such as a relu; it may write in place. Where the branch is dropped and the shortcut is `x`
-   * itself it is not called: the block then returns its input, which came out of the activation of the block before.
+   * What follows the sum: `relu`, which is then formed in one pass with it where rows are dropped, or a function, which may
+   * write in place. Where the branch is dropped and the shortcut is `x` itself there is none: the block then returns its
+   * input, which came out of the activation of the block before. A function is called with a sum in which only some rows
+   * were dropped, and should leave those as they are.
    */
-  activation?(sum: Tensor): Tensor;
+  readonly activation?: 'relu' | ((sum: Tensor) => Tensor);
 }

@@ -1,4 +1,4 @@
-import { scope, type Tensor } from '@shallows/torch';
+import { Operator, scope, type Tensor } from '@shallows/torch';
 import { ShallowsError } from '../../errors.js';
 import { evaluation, type Pass } from '../../nn/pass.js';
 import { skipSlot } from '../after-training/early-exit.js';
@@ -8,6 +8,8 @@ import type { SitePlan } from '../plan/plan.js';
 import { type PlannedPass, planSlot } from '../plan/planned-pass.js';
 import type { ResidualBlock, Site } from '../policy/site.js';
 import { runBranch } from './run-branch.js';
+
+const relu_ = new Operator('aten::relu_');
 
 const whole: readonly (Tensor | null)[] = Object.freeze([]);
 
@@ -70,7 +72,8 @@ function follow(block: ResidualBlock, input: Partial, decision: SitePlan, planne
   if (execution === 'mask') return finish(block, runMasked(block, input, rows, count, scale));
   if (!kept) return skip(block, x, pass);
   if (rows === null || count === rows.of) return sum(block, x, pass, runBranch(block, x, pass, extras), scale);
-  return finish(block, runSubset(block, input, rows, scale));
+  const joined = runSubset(block, input, rows, scale);
+  return block.activation === 'relu' ? joined : finish(block, joined);
 }
 
 /** The block without its branch. */
@@ -86,7 +89,9 @@ function sum(block: ResidualBlock, x: Tensor, pass: Pass, branch: Tensor, scale:
 }
 
 function finish(block: ResidualBlock, y: Tensor): Tensor {
-  return block.activation === undefined ? y : block.activation(y);
+  const { activation } = block;
+  if (activation === undefined) return y;
+  return activation === 'relu' ? (relu_.call([y]) as Tensor) : activation.call(block, y);
 }
 
 function decisionFor(site: Site, { decisions, plan }: PlannedPass): SitePlan {

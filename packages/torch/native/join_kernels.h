@@ -1,0 +1,41 @@
+// Loops over the rows of a batch in which a branch takes part: each element is read and written once.
+#pragma once
+
+#include <ATen/ATen.h>
+
+namespace shallows {
+
+// Which rows of a sum go through a relu.
+enum class Rectify { none, kept, all };
+
+// Which row of the branch belongs to a row of the batch: rows [start, start + length), or those that a list names.
+class RowMap {
+ public:
+  RowMap(int64_t start, int64_t length) : start_(start), length_(length) {}
+  // `index` on the CPU, each row of the batch at most once.
+  RowMap(const at::Tensor& index, int64_t rows);
+  // -1 where the row is not kept.
+  int64_t operator()(int64_t row) const {
+    if (!listed_.empty()) return listed_[row];
+    return row >= start_ && row < start_ + length_ ? row - start_ : -1;
+  }
+
+ private:
+  int64_t start_ = 0;
+  int64_t length_ = 0;
+  std::vector<int64_t> listed_;
+};
+
+// Whether the loops take tensors of these kinds: float32 or float64 of the CPU, whose rows are dense and in one order.
+bool hasKernels(const at::Tensor& batch, const at::Tensor& part);
+
+// out = shortcut, + scale · branch in the kept rows, rectified where said. Sums are those of at::add to the last bit.
+void joinRowsKernel(const at::Tensor& out, const at::Tensor& shortcut, const at::Tensor& branch, const RowMap& map,
+                    double scale, Rectify rectify);
+
+// The gradients of that: `gradient` becomes the shortcut's in place, and `branch`, where it is defined, scale times its
+// kept rows. `out` is what the sum was; it is not looked at without a relu.
+void splitRowsKernel(const at::Tensor& gradient, const at::Tensor& branch, const at::Tensor& out, const RowMap& map,
+                     double scale, Rectify rectify);
+
+}  // namespace shallows
