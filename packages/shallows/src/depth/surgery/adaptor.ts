@@ -12,8 +12,8 @@ export interface ResidualUnit<Block> {
   branch(block: Block, x: Tensor, pass: Pass, extras: readonly (Tensor | null)[]): Tensor;
   /** The part that always runs; x itself unless given. A new tensor, no view of x. */
   shortcut?(block: Block, x: Tensor, pass: Pass): Tensor;
-  /** What follows the sum. */
-  activation?(block: Block, sum: Tensor): Tensor;
+  /** What follows the sum: `relu`, or a function. See `ResidualBlock`. */
+  readonly activation?: 'relu' | ((block: Block, sum: Tensor) => Tensor);
 }
 
 /** A class of residual blocks, with the type of its instances. */
@@ -36,7 +36,7 @@ export const adaptedSlot = passSlot<(module: object, adapted: Tensor, own: () =>
  *   kind: 'bottleneck',
  *   branch: (block, x, pass) => block.layers.forward(x, pass),
  *   shortcut: (block, x, pass) => block.downsample?.forward(x, pass) ?? x,
- *   activation: (_, sum) => sum.relu(),
+ *   activation: 'relu',
  * });
  * ```
  *
@@ -137,7 +137,9 @@ function bound<Block>(block: Block, unit: ResidualUnit<Block>, site: Site): Resi
     site,
     branch: (x, pass, extras) => unit.branch(block, x, pass, extras),
     shortcut: (x, pass) => unit.shortcut?.(block, x, pass) ?? x,
-    ...(activation && { activation: (sum: Tensor) => activation(block, sum) }),
+    ...(activation && {
+      activation: activation === 'relu' ? activation : (sum: Tensor) => activation(block, sum),
+    }),
   };
 }
 
