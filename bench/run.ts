@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { version } from '@shallows/torch';
 import { benchDepth, type DepthRow } from './depth.js';
 import { type Command, type Comparison, interleave } from './interleave.js';
+import { benchMonteCarlo, type MonteCarloRow } from './mc.js';
 
 const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 
@@ -38,7 +39,7 @@ function python(): string {
 function main(args: readonly string[]): void {
   const flags = new Set(args.filter((each) => each.startsWith('--')));
   const names = args.filter((each) => !each.startsWith('--'));
-  const known = [...Object.keys(benchmarks), 'depth'];
+  const known = [...Object.keys(benchmarks), 'depth', 'mc'];
   const unknown = [
     ...names.filter((each) => !known.includes(each)),
     ...[...flags].filter((each) => !['--json', '--quick'].includes(each)),
@@ -51,9 +52,14 @@ function main(args: readonly string[]): void {
   const rounds = flags.has('--quick') ? 3 : 7;
   const results: Record<string, Record<string, Comparison>> = {};
   let depth: readonly DepthRow[] | undefined;
+  let mc: readonly MonteCarloRow[] | undefined;
   for (const name of names.length === 0 ? known : names) {
     if (name === 'depth') {
       depth = benchDepth(python(), flags.has('--quick') ? 20 : 100, flags.has('--json') ? () => {} : printDepth);
+      continue;
+    }
+    if (name === 'mc') {
+      mc = benchMonteCarlo(python(), rounds, flags.has('--json') ? () => {} : printMonteCarlo);
       continue;
     }
     for (const { title, program, args: programArgs } of benchmarks[name] ?? []) {
@@ -71,6 +77,7 @@ function main(args: readonly string[]): void {
     rounds,
     results,
     ...(depth === undefined ? {} : { depth }),
+    ...(mc === undefined ? {} : { mc }),
   };
   if (flags.has('--json')) console.log(JSON.stringify(report));
   mkdirSync(here('../results'), { recursive: true });
@@ -85,6 +92,15 @@ function printDepth(row: DepthRow): void {
   console.log(
     `${`${row.network}, ${row.drop}`.padEnd(30)} ${row.system.padEnd(38)} ${times}  saved: ${saved}${measured}  ` +
       `step ÷ ideal ${row.overIdeal.toFixed(3)}`,
+  );
+}
+
+function printMonteCarlo({ network, system, oneMs, manyMs, ratio, work, exact }: MonteCarloRow): void {
+  const times = `${oneMs.toFixed(1).padStart(7)} -> ${manyMs.toFixed(1).padStart(8)} ms`;
+  const bound = work === null ? '' : `, its work ${work.toFixed(2)}`;
+  const bits = exact === null ? '' : exact ? ', bit-equal to whole passes' : ', NOT bit-equal to whole passes';
+  console.log(
+    `${network.padEnd(46)} ${system.padEnd(36)} ${times}  T = 30 costs ${ratio.toFixed(2).padStart(5)} evaluations${bound}${bits}`,
   );
 }
 

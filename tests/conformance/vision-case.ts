@@ -18,7 +18,7 @@ export function make(name: string, classes: number): Module {
   if (family === 'resnet') return resnet({ depth: Number(size) as ResnetDepth, classes, key });
   if (family === 'resnetv2') return preactResnet({ depth: Number(size) as ResnetDepth, classes, key });
   if (family === 'convnext') return convnext({ size: size as 'tiny', classes, key });
-  if (family === 'efficientnet') return efficientnet({ size: size as 'b0', classes, key });
+  if (family === 'efficientnet') return efficientnet({ size: size as 'b0', classes, key, headDrop: 0 });
   if (name === 'resnext50_32x4d') return resnet({ depth: 50, classes, key, groups: 32, groupWidth: 4 });
   if (name === 'wide_resnet50_2') return resnet({ depth: 50, classes, key, groupWidth: 128 });
   throw new Error(`no model is named ${name}`);

@@ -6,8 +6,22 @@ import { Policy } from '../../packages/shallows/src/depth/policy/policy.js';
 import { depthReport } from '../../packages/shallows/src/depth/proof/report.js';
 import { uniforms } from '../../packages/shallows/src/random/draws.js';
 import { deriveKey, rootKey } from '../../packages/shallows/src/random/key.js';
-import { createRun, loadRun, type RunData, type RunStatus } from '../../packages/shallows/src/track/index.js';
-import type { Evaluation, Progress, TrainEvent } from '../../packages/shallows/src/train/events.js';
+import {
+  createRun,
+  type DataRecord,
+  loadRun,
+  type RunData,
+  type RunStart,
+  type RunStatus,
+  resumeRun,
+} from '../../packages/shallows/src/track/index.js';
+import type {
+  Evaluation,
+  Metrics,
+  PrimaryMetric,
+  Progress,
+  TrainEvent,
+} from '../../packages/shallows/src/train/events.js';
 
 /** What a made-up run is like. */
 export interface SyntheticOptions {
@@ -38,12 +52,29 @@ export interface SyntheticOptions {
   /** Share of the run in which the rates rise from 0. */
   readonly warmup?: number;
   readonly advice?: readonly string[];
+  readonly task?: 'classification' | 'regression' | 'language';
+  /** Batches whose loss is far too high. */
+  readonly spikes?: readonly number[];
+  /** Milliseconds that a step waits for data. */
+  readonly dataWaitMs?: number;
+  /** Value of the primary metric that is to be reached. */
+  readonly goal?: number;
+  /** Epochs at which it was killed and went on from half an epoch before. */
+  readonly killedAt?: number;
 }
 
 /** A run as it is read from the journal and the record that training writes, from made-up numbers: always the same. */
 export async function syntheticRun(options: SyntheticOptions = {}): Promise<RunData> {
+  const folder = mkdtempSync(join(tmpdir(), 'shallows-synthetic-'));
+  await syntheticFolder(folder, options);
+  const data = await loadRun(folder, { label: options.label ?? 'run' });
+  rmSync(folder, { recursive: true });
+  return data;
+}
+
+/** Writes such a run into a folder. */
+export async function syntheticFolder(folder: string, options: SyntheticOptions = {}): Promise<void> {
   const {
-    label = 'run',
     name = 'synthetic',
     sites = 9,
     drop = 0.5,
@@ -51,11 +82,12 @@ export async function syntheticRun(options: SyntheticOptions = {}): Promise<RunD
     seed = 1,
     status = 'done',
     kinds = ['basic'],
+    goal,
     unevenKinds = false,
     unit = 'block',
+    task = 'classification',
     siteName = (i) => `layer${String(1 + Math.floor((3 * i) / Math.max(1, sites)))}.${String(i)}`,
   } = options;
-  const folder = mkdtempSync(join(tmpdir(), 'shallows-synthetic-'));
   const model = {
     name: `cifar-resnet-${String(2 * sites + 2)}`,
     parameters: 272_474,
@@ -66,7 +98,7 @@ export async function syntheticRun(options: SyntheticOptions = {}): Promise<RunD
       return { name: siteName(i), kind: kinds[i % kinds.length] ?? '', layer, requested };
     }),
   };
-  const run = await createRun(folder, {
+  const start: RunStart = {
     name,
     command: ['shallows', 'train', 'recipes/quickstart.yaml', `depth.kind=${drop > 0 ? 'stochastic' : 'none'}`],
     recipe: {
@@ -95,31 +127,62 @@ export async function syntheticRun(options: SyntheticOptions = {}): Promise<RunD
     threads: 2,
     devices: ['cpu'],
     determinism: { deterministic: true },
-    data: {
-      name: 'textures',
-      digest: 'a'.repeat(64),
-      sizes: { train: 2000, validation: 1000 },
-      classCounts: { train: Array(10).fill(200), validation: Array(10).fill(100) },
-    },
+    data: dataOf(task),
     model,
     policy: drop > 0 ? { preset: null, ...Policy({ drop, unit }) } : null,
-  });
+    goal: goal === undefined ? null : { metric: primaryOf[task].name, better: primaryOf[task].better, value: goal },
+  };
+  let run = await createRun(folder, start);
   const events = [...eventsOf(options, model)];
-  for (const event of events) run.journal.record(event);
-  const end = events.at(-1);
+  const { perEpoch = 32, killedAt } = options;
+  for (const event of events) {
+    if (killedAt !== undefined && event.kind === 'batch-end' && event.at.batch === Math.floor(killedAt * perEpoch)) {
+      run[Symbol.dispose]();
+      const batch = event.at.batch - Math.floor(perEpoch / 2);
+      ({ run } = await resumeRun(folder, { ...start, batch }));
+      for (const again of events) {
+        const redone = again.at.batch > batch && again.at.batch < event.at.batch;
+        if (redone && again.kind !== 'fit-end') await run.onEvent(again);
+      }
+    }
+    await run.onEvent(event);
+  }
   if (status === 'running') run[Symbol.dispose]();
   else {
-    await run.finish({
-      status,
-      ...(status === 'failed' ? { failure: 'Trainer: expected a finite loss, got NaN - lower the learning rate' } : {}),
-      ...(end?.kind === 'fit-end'
-        ? { metrics: end.metrics, depth: end.depth, factor: end.factor, timing: end.timing }
-        : {}),
-    });
+    const failure = 'Trainer: expected a finite loss, got NaN - lower the learning rate';
+    await run.finish({ status, ...(status === 'failed' ? { failure } : {}) });
   }
-  const data = await loadRun(folder, { label });
-  rmSync(folder, { recursive: true });
-  return data;
+}
+
+const primaryOf: Readonly<Record<'classification' | 'regression' | 'language', PrimaryMetric>> = {
+  classification: { name: 'accuracy', better: 'higher' },
+  regression: { name: 'rmse', better: 'lower' },
+  language: { name: 'perplexity', better: 'lower' },
+};
+
+function dataOf(task: keyof typeof primaryOf): DataRecord {
+  const classes = Array.from({ length: 10 }, (_, i) => `class ${String(i)}`);
+  const none = { train: null, validation: null };
+  const counts = { train: Array<number>(10).fill(200), validation: Array<number>(10).fill(100) };
+  const named = task === 'classification';
+  return {
+    name: { classification: 'textures', regression: 'houses', language: 'tales' }[task],
+    task,
+    digest: 'a'.repeat(64),
+    sets: { train: 'b'.repeat(64), validation: 'c'.repeat(64) },
+    splitDigest: null,
+    sizes: { train: 2000, validation: 1000 },
+    classes: named ? classes : null,
+    classCounts: named ? counts : none,
+    segmentCounts: none,
+  };
+}
+
+/** One side of an evaluation, from a loss and an accuracy that fit. */
+function metricsOf(task: keyof typeof primaryOf, loss: number, accuracy: number): Metrics {
+  if (task === 'regression') return { loss, rmse: Math.sqrt(loss), mae: 0.8 * Math.sqrt(loss), r2: 1 - loss / 3 };
+  if (task === 'language') return { loss, perplexity: Math.exp(loss) };
+  return { loss, accuracy };
 }
 
 /** The events of such a run. */
@@ -140,6 +203,9 @@ export function* eventsOf(
     alarm = false,
     warmup = 0,
     advice = [],
+    task = 'classification',
+    spikes = [],
+    dataWaitMs = 1.5,
   }: SyntheticOptions,
   model: Extract<TrainEvent, { kind: 'fit-start' }>['model'],
 ): Generator<TrainEvent> {
@@ -162,6 +228,16 @@ export function* eventsOf(
     totalEpochs: epochs,
     batchesPerEpoch: perEpoch,
     batchSize: 64,
+    microbatches: 1,
+    task,
+    primary: primaryOf[task],
+    algorithms: [{ name: 'label-smoothing', options: { smoothing: 0.1 } }],
+    optimizer: 'sgd',
+    precision: 'float32',
+    channelsLast: false,
+    deterministic: true,
+    device: 'cpu',
+    worldSize: 1,
   };
   for (const message of advice) yield { kind: 'warning', at: at(0), topic: 'advice', message };
   const dropped = model.sites.map(() => 0);
@@ -182,18 +258,24 @@ export function* eventsOf(
     const noise = Math.sqrt(-2 * Math.log(1 - (u[sites] ?? 0))) * Math.cos(2 * Math.PI * (u[sites + 1] ?? 0));
     const durationMs =
       6 + 3.6 * active * (1 + 0.035 * noise) + ((u[sites + 2] ?? 0) > 0.985 ? 60 * (u[sites] ?? 0) : 0);
-    elapsedMs += durationMs;
+    const waited = dataWaitMs * (1 + 0.3 * noise ** 2);
+    elapsedMs += durationMs + waited;
     durations.push([durationMs, active === sites]);
     const t = batch / total;
     const lr = t < 0.3 ? 0.004 + 0.096 * (t / 0.3) : 0.1 * 0.5 * (1 + Math.cos((Math.PI * (t - 0.3)) / 0.7));
     const lost = batch / perEpoch > diverges;
-    const loss = lost ? Number.NaN : finalLoss + 1.5 * Math.exp(-5 * t) + 0.1 * noise;
+    const spike = spikes.includes(batch);
+    const loss = lost ? Number.NaN : finalLoss + 1.5 * Math.exp(-5 * t) + 0.1 * noise + (spike ? 2.5 : 0);
+    const read = batch % 10 === 0 || batch === 1 || spike;
     yield {
       kind: 'batch-end',
       at: at(batch),
-      loss: batch % 10 === 0 || batch === 1 ? loss : null,
+      loss: read ? loss : null,
       lr,
       durationMs,
+      dataWaitMs: waited,
+      gradNorm: read ? 1.2 + 3 * Math.exp(-4 * t) + 0.3 * Math.abs(noise) + (spike ? 12 : 0) : null,
+      samples: 64,
       active,
       sites,
       factor,
@@ -206,23 +288,21 @@ export function* eventsOf(
         durationMs: 1400,
         realised: active,
         meanStepMs: durationMs,
+        dataWaitMs: perEpoch * dataWaitMs,
+        lossScale: null,
       };
     if (batch % (evaluateEvery * perEpoch) === 0) {
       const learnt = 1 - Math.exp(-4 * t);
       const wobble = 0.025 * noise * (1 - t);
-      const train = {
-        loss: lost ? Number.NaN : finalLoss * 0.8 + 1.6 * (1 - learnt),
-        accuracy: 0.1 + (accuracy + gap - 0.1) * learnt + wobble,
-      };
-      const validation = {
-        loss: lost ? Number.NaN : finalLoss + 1.4 * (1 - learnt) - wobble,
-        accuracy: 0.1 + (accuracy - 0.1) * learnt ** 1.1 + 1.3 * wobble,
-      };
-      metrics = {
-        train,
-        validation,
-        gap: { loss: validation.loss - train.loss, accuracy: train.accuracy - validation.accuracy },
-      };
+      const floor = lost ? Number.NaN : finalLoss;
+      const train = metricsOf(task, floor * 0.8 + 1.6 * (1 - learnt), 0.1 + (accuracy + gap - 0.1) * learnt + wobble);
+      const validation = metricsOf(
+        task,
+        floor + 1.4 * (1 - learnt) - wobble,
+        0.1 + (accuracy - 0.1) * learnt ** 1.1 + 1.3 * wobble,
+      );
+      metrics = { train, validation, gap: gapOf(train, validation) };
+      elapsedMs += 300;
       yield { kind: 'evaluation', at: at(batch), durationMs: 300, ...metrics };
     }
   }
@@ -232,8 +312,10 @@ export function* eventsOf(
   yield {
     kind: 'fit-end',
     at: at(last),
-    reason: status === 'interrupted' ? 'interrupted' : 'done',
+    reason: status === 'interrupted' || status === 'stopped' ? status : 'done',
+    why: status === 'stopped' ? 'accuracy did not rise for 5 evaluations' : null,
     metrics,
+    peakMemoryBytes: 412 * 2 ** 20,
     depth: drop > 0 ? report(model.sites, dropped, last, factors / last) : null,
     factor: 1,
     timing:
@@ -246,6 +328,16 @@ export function* eventsOf(
             totalMs: elapsedMs,
           },
   };
+}
+
+function gapOf(train: Metrics, validation: Metrics): Metrics {
+  const higher = new Set(['accuracy', 'r2']);
+  const difference = (name: string): number => {
+    const [a, b] = [train[name] ?? Number.NaN, validation[name] ?? Number.NaN];
+    return higher.has(name) ? a - b : b - a;
+  };
+  const named = Object.fromEntries(Object.keys(train).map((name) => [name, difference(name)]));
+  return { ...named, loss: difference('loss') };
 }
 
 function report(

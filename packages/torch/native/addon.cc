@@ -1,8 +1,12 @@
 #include <napi.h>
 
+#include "autocast.h"
 #include "autograd.h"
 #include "checkpoint.h"
 #include "dispatch.h"
+#ifdef SHALLOWS_DISTRIBUTED
+#include "distributed.h"
+#endif
 #include "env.h"
 #include "memory.h"
 #include "residual.h"
@@ -16,9 +20,13 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   shallows::registerMemory(env, exports);
   shallows::registerTensor(env, exports);
   shallows::registerAutograd(env, exports);
+  shallows::registerAutocast(env, exports);
   shallows::registerCheckpoint(env, exports);
   shallows::registerRuntime(env, exports);
   shallows::registerResidual();
+#ifdef SHALLOWS_DISTRIBUTED
+  shallows::registerDistributed(env, exports);
+#endif
   return exports;
 }
 

@@ -7,6 +7,10 @@
 #include <ATen/Version.h>
 #include <c10/util/Exception.h>
 #include <torch/version.h>
+#if TORCH_VERSION_MAJOR > 2 || (TORCH_VERSION_MAJOR == 2 && TORCH_VERSION_MINOR >= 9)
+#include <c10/core/CachingDeviceAllocator.h>
+#define SHALLOWS_DEVICE_STATS 1
+#endif
 
 #include <mutex>
 
@@ -56,6 +60,46 @@ Napi::Value setNumThreads(const Napi::CallbackInfo& info) {
 
 Napi::Value getNumThreads(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), at::get_num_threads());
+}
+
+// setDeterministic(value): whether operators compute the same bits in every run, or say that they cannot. Before: the
+// value that it had.
+Napi::Value setDeterministic(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), "setDeterministic", [&] {
+    auto& context = at::globalContext();
+    const bool before = context.deterministicAlgorithms();
+    const bool value = info[0].ToBoolean().Value();
+    context.setDeterministicAlgorithms(value, false);
+    context.setDeterministicCuDNN(value);
+    return Napi::Boolean::New(info.Env(), before);
+  });
+}
+
+Napi::Value determinism(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), "determinism", [&] {
+    auto& context = at::globalContext();
+    Napi::Object result = Napi::Object::New(info.Env());
+    result.Set("deterministicAlgorithms", context.deterministicAlgorithms());
+    result.Set("deterministicCuDNN", context.deterministicCuDNN());
+    result.Set("benchmarkCuDNN", context.benchmarkCuDNN());
+    return result;
+  });
+}
+
+// peakMemory(device): the most bytes that tensors of a device took at once; 0 where libtorch does not count them.
+Napi::Value peakMemory(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), "peakMemory", [&] {
+    double bytes = 0;
+#ifdef SHALLOWS_DEVICE_STATS
+    const at::Device device(info[0].ToString().Utf8Value());
+    if (device.is_cuda() && at::hasCUDA()) {
+      using c10::CachingAllocator::StatType;
+      const auto stats = c10::getDeviceAllocator(device.type())->getDeviceStats(device.has_index() ? device.index() : 0);
+      bytes = static_cast<double>(stats.allocated_bytes[static_cast<size_t>(StatType::AGGREGATE)].peak);
+    }
+#endif
+    return Napi::Number::New(info.Env(), bytes);
+  });
 }
 
 Napi::Value manualSeed(const Napi::CallbackInfo& info) {
@@ -144,6 +188,9 @@ void registerRuntime(Napi::Env env, Napi::Object exports) {
   exports.Set("devices", Napi::Function::New(env, devices));
   exports.Set("setNumThreads", Napi::Function::New(env, setNumThreads));
   exports.Set("getNumThreads", Napi::Function::New(env, getNumThreads));
+  exports.Set("setDeterministic", Napi::Function::New(env, setDeterministic));
+  exports.Set("determinism", Napi::Function::New(env, determinism));
+  exports.Set("peakMemory", Napi::Function::New(env, peakMemory));
   exports.Set("manualSeed", Napi::Function::New(env, manualSeed));
   exports.Set("newGenerator", Napi::Function::New(env, newGenerator));
   exports.Set("seedGenerator", Napi::Function::New(env, seedGenerator));

@@ -1,4 +1,6 @@
+import { autocast, autocastDType } from './autocast.js';
 import { enableGrad, noGrad } from './autograd.js';
+import type { Device } from './dtype.js';
 import { TorchError } from './errors.js';
 import { native } from './native.js';
 import { scope } from './scope.js';
@@ -31,18 +33,22 @@ export function checkpoint(fn: CheckpointFunction, inputs: readonly Tensor[], pa
     return scope(() => result(fn(inputs, false)));
   }
   return scope(() => {
-    const out = live(result(noGrad(() => fn(inputs, false))));
-    return new Tensor(attempt(() => native().checkpoint(out, given, used, again(fn))));
+    const out = result(noGrad(() => fn(inputs, false)));
+    return new Tensor(attempt(() => native().checkpoint(live(out), given, used, again(fn, out.device))));
   });
 }
 
 /** What the backward pass calls. Made apart from the rest, so that it keeps no tensor alive. */
-function again(fn: CheckpointFunction): (inputs: Float64Array) => void {
+function again(fn: CheckpointFunction, device: Device): (inputs: Float64Array) => void {
+  // The backward pass runs outside of the autocast of the forward pass.
+  const dtype = autocastDType(device);
+  const run =
+    dtype === null ? fn : (...args: Parameters<CheckpointFunction>) => autocast({ dtype, device }, () => fn(...args));
   return (inputs) => {
     try {
       scope(() => {
         const tensors = Array.from(inputs, (handle) => new Tensor(handle));
-        native().recomputed(live(result(enableGrad(() => fn(tensors, true)))));
+        native().recomputed(live(result(enableGrad(() => run(tensors, true)))));
       });
     } catch (error) {
       if (error instanceof TorchError) throw error;

@@ -1,20 +1,24 @@
+export { type AutocastDType, type AutocastOptions, autocast, autocastDType } from './autocast.js';
 export * from './autograd.js';
 export * from './checkpoint.js';
 export * from './creation.js';
+export * from './distributed/index.js';
 export type { Device, DType, TypedArray } from './dtype.js';
 export { TorchError } from './errors.js';
 export * from './flops.js';
 export type { Complex } from './frame.js';
 export { Generator, manualSeed } from './generator.js';
+export { type Answerer, answer } from './listener.js';
 export * from './methods/index.js';
 export { type Keywords, Operator } from './operator.js';
 export * from './ops.js';
 
 import './print/index.js';
 
-export type { ResidualOperators } from './residual-ops.js';
+export { Replay } from './replay.js';
+export type { JoinOptions, ResidualOperators } from './residual-ops.js';
 export * from './runtime.js';
 export * from './safetensors/index.js';
 export * from './scope.js';
 export { isTensor, Tensor } from './tensor.js';
-export { type TracedCall, type TracedTensor, type TracedValue, trace } from './trace.js';
+export { type TracedCall, type TracedTensor, type TracedValue, type Tracing, trace } from './trace.js';

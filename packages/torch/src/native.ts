@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
+import type { NativeDistributed } from './distributed/native.js';
 import { TorchError } from './errors.js';
 
 /** One parameter of an operator, as its schema has it. */
@@ -70,12 +71,19 @@ export interface Native {
   ): number;
   recomputed(handle: number): void;
 
+  autocastState(device: string): string;
+  enterAutocast(device: string, dtype: string): { enabled: boolean; dtype: string };
+  leaveAutocast(device: string, enabled: boolean, dtype: string): void;
+
   version(): { libtorch: string; config: string; parallel: string };
   devices(): string[];
   setAllocationLimit(bytes: number): void;
   emptyCache(): void;
   setNumThreads(count: number): void;
   getNumThreads(): number;
+  setDeterministic(value: boolean): boolean;
+  determinism(): Record<string, boolean>;
+  peakMemory(device: string): number;
   manualSeed(seed: bigint): void;
   newGenerator(device: string): number;
   seedGenerator(handle: number, seed: bigint): void;
@@ -84,6 +92,9 @@ export interface Native {
   disposeGenerator(handle: number): boolean;
   takeWarnings(): string[];
   hasWarnings(): boolean;
+
+  /** Where libtorch was built with process groups. */
+  readonly distributed?: NativeDistributed;
 }
 
 let loaded: Native | undefined;

@@ -1,6 +1,6 @@
 import { TorchError, toTorchError } from './errors.js';
 import { decode, encode, mark, poke, push, reset } from './frame.js';
-import { listener } from './listener.js';
+import { answerer, listener } from './listener.js';
 import { native, type OperatorSchema } from './native.js';
 import { suggest } from './suggest.js';
 import { forwardWarnings } from './warnings.js';
@@ -58,6 +58,10 @@ export class Operator {
   }
 
   #run(args: readonly unknown[], keywords: Keywords | undefined, trial: boolean): unknown {
+    if (answerer !== null) {
+      const answer = answerer(this, args, keywords);
+      if (answer !== undefined) return answer;
+    }
     const id = this.#id < 0 ? this.#resolve() : this.#id;
     const base = mark();
     try {

@@ -1,5 +1,7 @@
+import type { Device } from './dtype.js';
 import { TorchError } from './errors.js';
 import { native } from './native.js';
+import { attempt } from './tensor.js';
 
 /** What this environment holds on the native side. */
 export interface Stats {
@@ -62,4 +64,25 @@ export function version(): TorchVersion {
 /** The devices that this libtorch can use: `cpu`, and `cuda:0` … where there are any. */
 export function devices(): string[] {
   return native().devices();
+}
+
+/**
+ * Whether operators must compute the same bits in every run on one machine: those that have a slower way to do so take it,
+ * those that have none throw. Holds for the whole process.
+ *
+ * @returns what it was before
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.use_deterministic_algorithms.html
+ */
+export function setDeterministic(value: boolean): boolean {
+  return native().setDeterministic(value);
+}
+
+/** The switches of libtorch that change what two equal runs compute. */
+export function determinism(): Readonly<Record<string, boolean>> {
+  return native().determinism();
+}
+
+/** The most bytes that tensors of a CUDA device took at once; 0 for other devices, where libtorch does not count them. */
+export function peakMemory(device: Device): number {
+  return attempt(() => native().peakMemory(device));
 }

@@ -111,7 +111,7 @@ export class Tensor extends TensorHandle {
   }
 
   /** A copy of the elements' bytes in row-major order, little-endian. */
-  toBytes(): Uint8Array {
+  toBytes(): Uint8Array<ArrayBuffer> {
     return new Uint8Array(attempt(() => native().toBytes(live(this))));
   }
 

@@ -26,8 +26,16 @@ export interface TracedCall {
   readonly outputs: readonly TracedTensor[];
 }
 
+/** A trace while it runs, for code that says where in it something happened. */
+export interface Tracing {
+  /** The calls so far; grows as the trace goes on. */
+  readonly calls: readonly TracedCall[];
+  /** The id that a tensor has in the trace, also one that no operator has seen yet. */
+  idOf(tensor: Tensor): number;
+}
+
 /** Runs `fn` and lists every operator it called, in order, with the shapes and dtypes that went in and out. */
-export function trace<T>(fn: () => T): { readonly result: T; readonly calls: readonly TracedCall[] } {
+export function trace<T>(fn: (tracing: Tracing) => T): { readonly result: T; readonly calls: readonly TracedCall[] } {
   const calls: TracedCall[] = [];
   const ids = new Map<object, number>();
   const describe = (tensor: Tensor): TracedTensor => {
@@ -53,7 +61,7 @@ export function trace<T>(fn: () => T): { readonly result: T; readonly calls: rea
     });
   });
   try {
-    return { result: fn(), calls };
+    return { result: fn({ calls, idOf: (tensor) => describe(tensor).id }), calls };
   } finally {
     listen(before);
   }

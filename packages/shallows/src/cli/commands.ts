@@ -1,7 +1,9 @@
 import { buildCommand, buildRouteMap } from '@stricli/core';
 import type { Context } from './context.js';
 import type { EvaluateFlags } from './evaluate.js';
+import { launch } from './launch-command.js';
 import type { PlanFlags } from './plan.js';
+import { runs } from './runs-commands.js';
 
 const numberFrom0 =
   (expected: string, fits: (value: number) => boolean) =>
@@ -26,7 +28,7 @@ const recipeAndOverrides = {
   parameter: { brief: 'A recipe file, then overrides such as train.duration=5ep', placeholder: 'RECIPE', parse: text },
 } as const;
 
-const train = buildCommand<{ 'run-dir'?: string; json: boolean }, string[], Context>({
+const train = buildCommand<{ 'run-dir'?: string; resume?: string; json: boolean }, string[], Context>({
   loader: () => import('./train.js'),
   parameters: {
     flags: {
@@ -37,13 +39,20 @@ const train = buildCommand<{ 'run-dir'?: string; json: boolean }, string[], Cont
         brief: 'Folder of the run, new or empty; default runs/NAME-TIME',
         placeholder: 'DIR',
       },
+      resume: {
+        kind: 'parsed',
+        parse: text,
+        optional: true,
+        brief: 'Go on from the newest good checkpoint (auto), or from a run or checkpoint',
+        placeholder: 'auto|PATH',
+      },
       json,
     },
     positional: recipeAndOverrides,
   },
   docs: {
     brief: 'Train a model from a recipe',
-    customUsage: ['RECIPE [path.to.key=value ...] [--run-dir DIR] [--json]'],
+    customUsage: ['RECIPE [path.to.key=value ...] [--run-dir DIR] [--resume auto|PATH] [--json]'],
     fullDescription: `Train a model from a recipe.
 
 Any key of the recipe can be overridden; values are YAML. Changing a section's kind
@@ -53,9 +62,14 @@ leaves out what only the old kind has. Paths are relative to the current folder.
   shallows train recipes/resnet20-cifar10.yaml data.path=data/cifar10 train.duration=10ep
   shallows train recipes/quickstart.yaml depth.kind=none seed=2 --run-dir runs/plain
   shallows train recipes/quickstart.yaml 'depth={kind: stochastic, drop: 0.2}' --json
+  shallows train recipes/quickstart.yaml --run-dir runs/mine --resume auto
+
+With --resume auto a run goes on from its newest checkpoint that verifies, bit for bit as if
+it had not stopped, and starts from the beginning where there is none: the same command
+starts and restarts a job. --resume PATH goes on with a run, or from one of its checkpoints.
 
 The run folder then holds run.json (what ran and what came out), journal.jsonl (every
-event), model.safetensors (the weights) and report.html (open it in a browser).
+event), model.safetensors (the weights), checkpoints/ and report.html (open it in a browser).
 
 Ctrl-C finishes the current step, saves, and exits with 130; a second one ends at once.
 Exit codes: 0 done, 1 failed, 2 wrong usage or recipe, 130 interrupted and saved.`,
@@ -144,13 +158,35 @@ const evaluate = buildCommand<EvaluateFlags, [string], Context>({
         brief: 'Leave out the blocks with the highest drop rates until this share is left',
         placeholder: 'SHARE',
       },
+      mc: {
+        kind: 'parsed',
+        parse: numberFrom0('a whole number of passes from 2', (passes) => Number.isSafeInteger(passes) && passes >= 2),
+        optional: true,
+        brief: 'Predict with N random passes, and say whether their spread knows the errors',
+        placeholder: 'N',
+      },
+      'mc-seed': {
+        kind: 'parsed',
+        parse: numberFrom0('a whole number', Number.isSafeInteger),
+        optional: true,
+        brief: 'What the masks of the passes follow from; default 0',
+        placeholder: 'N',
+      },
+      calibrate: {
+        kind: 'boolean',
+        brief: 'Say whether probabilities are as frequent as they claim, and fit a temperature',
+        default: false,
+        withNegated: false,
+      },
       json,
     },
     positional: { kind: 'tuple', parameters: [{ brief: 'Folder of a finished run', placeholder: 'RUN', parse: text }] },
   },
   docs: {
     brief: 'Evaluate the model of a finished run',
-    customUsage: ['RUN [--skip NAMES] [--exit-after N] [--prune-to SHARE] [--json]'],
+    customUsage: [
+      'RUN [--skip NAMES] [--exit-after N] [--prune-to SHARE] [--mc N [--mc-seed N]] [--calibrate] [--json]',
+    ],
     fullDescription: `Evaluate the model of a finished run on the data of its recipe: nothing is random.
 
 Whole, or as the smaller network without some of its blocks: several flags leave out what
@@ -159,7 +195,44 @@ any of them does.
   shallows evaluate runs/quickstart/stochastic
   shallows evaluate runs/quickstart/stochastic --prune-to 0.7
   shallows evaluate runs/quickstart/stochastic --skip layer1.1,layer3
-  shallows evaluate runs/resnet20-cifar10-20260105-101500 --exit-after 6 --json`,
+  shallows evaluate runs/resnet20-cifar10-20260105-101500 --exit-after 6 --json
+
+With --mc the dropouts and the stochastic depth of the network stay random: the mean of the
+passes is the prediction, their spread its uncertainty, which is held against the errors and
+against the highest probability of the plain network. With --calibrate the probabilities are
+held against the frequencies. Both go into evaluation.json and the report of the run.
+
+  shallows evaluate runs/digits --mc 30 --calibrate`,
+  },
+});
+
+const inspect = buildCommand<{ json: boolean }, string[], Context>({
+  loader: () => import('./inspect.js'),
+  parameters: {
+    flags: { json },
+    positional: {
+      kind: 'array',
+      minimum: 1,
+      parameter: {
+        brief: 'Folder of a finished run; or a recipe file, then overrides such as model.headDrop=0.1',
+        placeholder: 'RUN|RECIPE',
+        parse: text,
+      },
+    },
+  },
+  docs: {
+    brief: 'List every source of randomness in a model, and advise on it',
+    customUsage: ['RUN [--json]', 'RECIPE [path.to.key=value ...] [--json]'],
+    fullDescription: `List every source of randomness in a model: dropouts, stochastic depth, and operators that
+draw without a key; with its rate, what one decision covers, and between which operators
+it stands. Then what experience says about where the model drops.
+
+The model runs three times on two rows of zeros. A run with batch norm behind dropout also
+has the shift of its variances measured on its data.
+
+  shallows inspect recipes/vit-ti-cifar10.yaml model.headDrop=0.1
+  shallows inspect runs/quickstart/stochastic
+  shallows inspect recipes/quickstart.yaml --json | jq .inventory.sites`,
   },
 });
 
@@ -220,7 +293,7 @@ minutes. Prints a table and writes runs/quickstart/report.html.
 
 /** All commands. What a command does is loaded when it runs, so that help needs neither libtorch nor the recipe's schema. */
 export const commands = buildRouteMap({
-  routes: { train, plan, evaluate, env, setup, quickstart },
+  routes: { train, launch, plan, inspect, evaluate, runs, env, setup, quickstart },
   docs: {
     brief: 'Train in the shallows, deploy in the deep',
     fullDescription: `Train in the shallows, deploy in the deep: stochastic depth for neural networks.

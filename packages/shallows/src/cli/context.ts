@@ -8,8 +8,15 @@ export interface Output {
   readonly columns?: number | undefined;
 }
 
+/** A place that answers are read from. */
+export interface Input extends NodeJS.ReadableStream {
+  readonly isTTY?: boolean | undefined;
+}
+
 /** What the command line reads and writes: `process` itself, or a stand-in. */
 export interface Terminal {
+  /** Absent where nobody can be asked. */
+  readonly stdin?: Input;
   readonly stdout: Output;
   readonly stderr: Output;
   readonly env: Readonly<Record<string, string | undefined>>;

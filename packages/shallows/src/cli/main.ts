@@ -25,6 +25,7 @@ function application(terminal: Terminal) {
   return buildApplication<Context>(commands, {
     name: 'shallows',
     versionInfo: { getCurrentVersion: async () => (await import('../track/host.js')).packageVersion() },
+    scanner: { allowArgumentEscapeSequence: true },
     documentation: { disableAnsiColor: terminal.stdout.isTTY !== true },
     localization: {
       text: {

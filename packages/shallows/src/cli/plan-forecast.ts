@@ -15,8 +15,9 @@ import {
 } from '../depth/index.js';
 import { ShallowsError } from '../errors.js';
 import type { Module, Pass } from '../nn/index.js';
-import { buildModel, forecastDepth, pictureOf } from '../recipe/build.js';
+import { buildModel, forecastDepth } from '../recipe/build.js';
 import { modelName } from '../recipe/model.js';
+import { inputOfRecipe } from '../recipe/model-input.js';
 import type { Recipe } from '../recipe/schema.js';
 import { UsageError } from './failure.js';
 import type { PlanFacts, PlanSaving, PlanTime } from './plan-facts.js';
@@ -87,7 +88,7 @@ function measureStep(
 ): Pick<PlanTime, 'costs' | 'rows' | 'choices'> {
   const { threads } = recipe.train;
   if (threads !== undefined) setNumThreads(threads);
-  using x = randn([rows, ...pictureOf(recipe)]);
+  using x = randn([rows, ...inputOfRecipe(recipe).shape]);
   const forward = (pass: Pass) => model.forward(x, pass);
   const costs = measureCosts(model, forward, {
     limitMs: MEASURE_MS,

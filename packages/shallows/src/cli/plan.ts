@@ -1,5 +1,5 @@
+import { writeAtomically } from '../files/atomic-file.js';
 import { loadRecipe } from '../recipe/load.js';
-import { writeAtomically } from '../track/atomic-file.js';
 import { needAddon } from './addon.js';
 import { showsUnicode } from './bars.js';
 import type { Context, Output } from './context.js';

@@ -66,7 +66,7 @@ function summary(results: readonly RunResult[], report: string): string {
     variants[i]?.label ?? '',
     ...(metrics === null
       ? ['-', '-', '-']
-      : [metrics.validation, metrics.train, metrics.gap].map(({ accuracy }) => percent(accuracy))),
+      : [metrics.validation, metrics.train, metrics.gap].map(({ accuracy = Number.NaN }) => percent(accuracy))),
     timing === null ? '-' : span(timing.medianStepMs),
     `${(depth?.realisedActive ?? blocks).toFixed(2)} of ${String(blocks)}`,
   ]);

@@ -1,5 +1,7 @@
+import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
+import { runFiles } from '../track/run-files.js';
 import { UsageError } from './failure.js';
 
 /**
@@ -25,6 +27,26 @@ export async function makeRunFolder(
     const folder = join(parent, count === 1 ? `${name}-${stamp}` : `${name}-${stamp}-${String(count)}`);
     if (await makeNew(folder)) return folder;
   }
+}
+
+/**
+ * The folder of the run that goes on: the given one, or the one that a checkpoint is in; null where the given one holds no
+ * run yet, so that it starts from the beginning.
+ *
+ * @throws UsageError for `auto` without a folder, or a path that is in no run
+ */
+export function folderToResume(resume: string, given: string | undefined): string | null {
+  if (given !== undefined) return existsSync(join(given, runFiles.record)) ? given : null;
+  if (resume === 'auto') {
+    throw new UsageError(
+      'train: expected --run-dir with --resume auto, got none - name the folder of the run, which is made where it is not there',
+    );
+  }
+  const found = [resume, dirname(dirname(resolve(resume)))].find((each) => existsSync(join(each, runFiles.record)));
+  if (found !== undefined) return found;
+  throw new UsageError(
+    `train: expected a run, or a checkpoint of one, after --resume, got ${resume} - give its folder, or name a new one with --run-dir`,
+  );
 }
 
 const marker = 'quickstart.json';

@@ -7,42 +7,51 @@ import { needAddon } from './addon.js';
 import type { Context } from './context.js';
 import { exitCodes } from './failure.js';
 import { catchInterrupt } from './interrupt.js';
-import { makeRunFolder } from './run-folder.js';
+import { folderToResume, makeRunFolder } from './run-folder.js';
 import { alignedTable } from './table.js';
 
 interface Flags {
   readonly 'run-dir'?: string;
+  readonly resume?: string;
   readonly json: boolean;
 }
 
-/** `shallows train RECIPE [path=value …] [--run-dir DIR] [--json]` */
+/** `shallows train RECIPE [path=value …] [--run-dir DIR] [--resume auto|PATH] [--json]` */
 export default async function train(this: Context, flags: Flags, ...args: string[]): Promise<void> {
   const { stdout, stderr } = this.terminal;
   const [file = '', ...overrides] = args;
   const recipe = await loadRecipe(file, overrides);
-  const folder = await makeRunFolder(flags['run-dir'], recipe.track.path, recipe.name);
+  const { resume } = flags;
+  const earlier = resume === undefined ? null : folderToResume(resume, flags['run-dir']);
+  const folder = earlier ?? (await makeRunFolder(flags['run-dir'], recipe.track.path, recipe.name));
   try {
     await needAddon(this);
     const { runRecipe } = await import('../recipe/run.js');
     using interrupt = catchInterrupt(stderr);
-    const result = await runRecipe(recipe, { folder, command: this.argv, signal: interrupt.signal, progress: stderr });
+    const result = await runRecipe(recipe, {
+      ...{ folder, command: this.argv, signal: interrupt.signal, progress: stderr },
+      ...(resume === undefined ? {} : { resume }),
+    });
     if (result.reason === 'interrupted') this.exitWith(exitCodes.interrupted);
     stdout.write(flags.json ? `${JSON.stringify(result)}\n` : summary(result));
   } catch (error) {
     // A run that could not start leaves no empty folder behind; one that holds anything is not removed.
-    if (flags['run-dir'] === undefined) await rmdir(folder).catch(() => undefined);
+    if (flags['run-dir'] === undefined && earlier === null) await rmdir(folder).catch(() => undefined);
     throw error;
   }
 }
 
-/** Loss and accuracy as rows of a table. */
+/** Every metric as a column of a table. */
 export function metricsRows({ train, validation, gap }: Evaluation): string[][] {
-  const row = (name: string, { loss, accuracy }: Evaluation['train']): string[] => [
-    name,
-    loss.toFixed(4),
-    percent(accuracy),
+  const names = Object.keys(validation);
+  const row = (title: string, metrics: Evaluation['train']): string[] => [
+    title,
+    ...names.map((name) => {
+      const value = metrics[name] ?? Number.NaN;
+      return name === 'accuracy' ? percent(value) : value.toFixed(4);
+    }),
   ];
-  return [['', 'loss', 'accuracy'], row('train', train), row('validation', validation), row('gap', gap)];
+  return [['', ...names], row('train', train), row('validation', validation), row('gap', gap)];
 }
 
 function summary({ run, reason, metrics, depth, timing }: RunResult): string {

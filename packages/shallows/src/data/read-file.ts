@@ -1,12 +1,25 @@
-import { readFile } from 'node:fs/promises';
+import { type FileHandle, open } from 'node:fs/promises';
 import { ShallowsError } from '../errors.js';
 
+/** Bytes read at a time: Node refuses 2 GiB at once. */
+const piece = 1 << 30;
+
 /** The bytes of a file. A failure names the file, the reason and what to do. */
-export async function readBytes(fn: string, path: string, advice: string): Promise<Uint8Array> {
+export async function readBytes(fn: string, path: string, advice: string): Promise<Uint8Array<ArrayBuffer>> {
+  let handle: FileHandle | null = null;
   try {
-    return await readFile(path);
+    handle = await open(path);
+    const bytes = new Uint8Array((await handle.stat()).size);
+    let at = 0;
+    for (let read = 1; at < bytes.length && read > 0; at += read) {
+      const { bytesRead } = await handle.read(bytes, at, Math.min(piece, bytes.length - at), at);
+      read = bytesRead;
+    }
+    return at === bytes.length ? bytes : bytes.slice(0, at);
   } catch (error) {
     throw unreadable(fn, path, error, advice);
+  } finally {
+    await handle?.close();
   }
 }
 
@@ -23,7 +36,6 @@ const reasons: Readonly<Record<string, string>> = {
   EPERM: 'no permission',
   EISDIR: 'a folder',
   ENOTDIR: 'a file where a folder should be',
-  ERR_FS_FILE_TOO_LARGE: 'a file over 2 GiB',
 };
 
 /** What is wrong at one place of a file. */

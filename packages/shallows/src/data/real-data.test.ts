@@ -4,7 +4,9 @@ import { expect, test } from 'vitest';
 import { batches } from './batches.js';
 import { loadData } from './load.js';
 
-const path = fileURLToPath(new URL('../../../../../shared/data/cifar10-mini', import.meta.url));
+const shared = (name: string): string => fileURLToPath(new URL(`../../../../../shared/data/${name}`, import.meta.url));
+const path = shared('cifar10-mini');
+const digits = shared('digits.csv');
 
 test.skipIf(!existsSync(path))('5,000 and 1,000 pictures of CIFAR-10', async () => {
   using data = await loadData({ kind: 'cifar10', path });
@@ -31,4 +33,40 @@ test.skipIf(!existsSync(path))('5,000 and 1,000 pictures of CIFAR-10', async () 
     expect(sum / 5_120_000).toBeCloseTo(0, 4);
     expect(squares / 5_120_000).toBeCloseTo(1, 4);
   }
+});
+
+test.skipIf(!existsSync(digits))('1,797 handwritten digits in CSV, in memory and streamed', async () => {
+  const config = { kind: 'csv', path: digits, target: 'label', task: 'classification' } as const;
+  using held = await loadData(config);
+  using streamed = await loadData({ ...config, stream: true });
+  expect(held.train.size + held.validation.size).toBe(1797);
+  expect(held.train.inputShape).toEqual([64]);
+  expect(held.train.classes).toEqual('0123456789'.split(''));
+  expect(streamed.train.digest).toBe(held.train.digest);
+  // scikit-learn's load_digits() has between 174 and 183 of each.
+  const counts = (held.train.classCounts ?? []).map((count, i) => count + (held.validation.classCounts?.[i] ?? 0));
+  expect(counts).toEqual([178, 182, 177, 183, 181, 182, 181, 179, 174, 180]);
+
+  // The mean picture of each class, of the training rows, names three validation rows in four or more.
+  const all = (set: typeof held.train) => set.batches({ batchSize: set.size }).at(0);
+  const [train, validation] = [all(held.train), all(streamed.validation)];
+  const [x, y, vx, vy] = [train.inputs, train.targets, validation.inputs, validation.targets].map((tensor) => {
+    const values = Array.from(tensor.toArray(), Number);
+    tensor.dispose();
+    return values;
+  }) as [number[], number[], number[], number[]];
+  const means = Array.from({ length: 10 }, (_, digit) => {
+    const rows = y.flatMap((label, row) => (label === digit ? [row] : []));
+    return Array.from(
+      { length: 64 },
+      (_, f) => rows.reduce((sum, row) => sum + (x[64 * row + f] ?? 0), 0) / rows.length,
+    );
+  });
+  const right = vy.filter((label, row) => {
+    const distances = means.map((mean) =>
+      mean.reduce((sum, value, f) => sum + (value - (vx[64 * row + f] ?? 0)) ** 2, 0),
+    );
+    return distances.indexOf(Math.min(...distances)) === label;
+  });
+  expect(right.length / vy.length).toBeGreaterThan(0.75);
 });

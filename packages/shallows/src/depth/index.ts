@@ -1,4 +1,5 @@
 export { type Advice, type AdviceOptions, adviceCodes, advise, type Regularizers } from './advice/advice.js';
+export { fullMeasures, regularizerWords } from './advice/measures.js';
 export { type UsualRate, type UsualRates, usualRates } from './advice/usual.js';
 export { type ExitPoint, earlyExit, exitCurve, skippedSites, skipSites } from './after-training/early-exit.js';
 export { type FoldReport, foldScale, unfoldScale } from './after-training/fold-scale.js';
@@ -21,7 +22,7 @@ export { type ChooseOptions, chooseExecution, type ExecutionChoice, settleExecut
 export { measureWork, type Work } from './cost/work.js';
 export { drawPlan, fixedPlan, type Plan, type PlanAt, type SitePlan } from './plan/plan.js';
 export { type Executed, type PlannedPass, planSlot, withPlan } from './plan/planned-pass.js';
-export { keptRows, type Rows, rowFlags } from './plan/rows.js';
+export { independentRows, keptRows, type Rows, rowFlags } from './plan/rows.js';
 export { applyPolicy, setEvaluation } from './policy/apply-policy.js';
 export { PolicyError, type PolicyProblem } from './policy/error.js';
 export { findSites, type ModuleTree } from './policy/find-sites.js';

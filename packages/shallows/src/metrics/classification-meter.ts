@@ -1,6 +1,14 @@
-import { fromTypedArray, keep, noGrad, ops, scope, type Tensor } from '@shallows/torch';
+import { Operator, type Tensor } from '@shallows/torch';
 import { ShallowsError } from '../errors.js';
 import { crossEntropy } from '../nn/index.js';
+import { DeviceSums } from './device-sums.js';
+import { requireRows } from './empty.js';
+import type { Meter, MeterKind } from './meter.js';
+
+const argmax = new Operator('aten::argmax');
+const eq = new Operator('aten::eq', 'Tensor');
+const sumOver = new Operator('aten::sum', 'dim_IntList');
+const onesLike = new Operator('aten::ones_like');
 
 /** What a {@link ClassificationMeter} measured. */
 export interface ClassificationResult {
@@ -15,15 +23,15 @@ export interface ClassificationResult {
 /**
  * Mean cross entropy and top-1 accuracy over batches of any sizes, summed in float64 on the device of the logits.
  *
- * Adding does not wait for the device; `result()` reads both sums back at once and frees them.
+ * Adding does not wait for the device; `result()` reads all sums back at once and frees them.
  */
-export class ClassificationMeter {
-  #sums: Tensor | null = null;
-  #count = 0;
+export class ClassificationMeter implements Meter {
+  readonly #sums = new DeviceSums(3);
 
   /**
    * @param logits `[B, C]`
    * @param targets int64 `[B]`
+   * @throws ShallowsError for other shapes
    */
   add(logits: Tensor, targets: Tensor): void {
     const [batch = 0, classes = 0] = logits.shape;
@@ -33,17 +41,17 @@ export class ClassificationMeter {
         `ClassificationMeter: expected logits [B, C] and targets [B], got ${got} - flatten other shapes`,
       );
     }
-    this.#sums ??= keep(fromTypedArray(new Float64Array(2), [2], { device: logits.device }));
-    const sums = this.#sums;
-    noGrad(() =>
-      scope(() => {
-        const losses = crossEntropy(logits, targets, { reduction: 'none' });
-        const correct: Tensor = ops.aten.eq.Tensor(ops.aten.argmax.default(logits, 1), targets);
-        const total = (each: Tensor): Tensor => ops.aten.sum.default(each, { dtype: 'float64' });
-        ops.aten.add_.Tensor(sums, ops.aten.stack.default([total(losses), total(correct)]));
-      }),
-    );
-    this.#count += batch;
+    this.#sums.add(() => {
+      const losses = crossEntropy(logits, targets, { reduction: 'none' });
+      const correct = eq.call([argmax.call([logits, 1]), targets]);
+      const total = (each: unknown): Tensor => sumOver.call([each, [0], true], { dtype: 'float64' }) as Tensor;
+      return [total(losses), total(correct), total(onesLike.call([targets]))];
+    });
+  }
+
+  /** Σ loss, Σ correct, rows. */
+  take(): readonly number[] {
+    return this.#sums.take();
   }
 
   /**
@@ -52,14 +60,16 @@ export class ClassificationMeter {
    * @throws ShallowsError when no row was added
    */
   result(): ClassificationResult {
-    if (this.#sums === null || this.#count === 0) {
-      throw new ShallowsError('ClassificationMeter: expected at least one row, got none - add a batch first');
-    }
-    using sums = this.#sums;
-    const count = this.#count;
-    const [loss = 0, correct = 0] = Array.from(sums.toArray(), Number);
-    this.#sums = null;
-    this.#count = 0;
+    const [loss = 0, correct = 0, count = 0] = requireRows('ClassificationMeter', this.take(), 2);
     return { loss: loss / count, accuracy: correct / count, count };
   }
 }
+
+/** Loss (mean cross entropy, in nats) and accuracy of logits `[B, C]` against classes `[B]`. */
+export const classificationMeters: MeterKind = Object.freeze({
+  create: () => new ClassificationMeter(),
+  metrics: (sums: readonly number[]) => {
+    const [loss = 0, correct = 0, count = 0] = requireRows('ClassificationMeter', sums, 2);
+    return { loss: loss / count, accuracy: correct / count };
+  },
+});

@@ -1,2 +1,13 @@
-export { ClassificationMeter, type ClassificationResult } from './classification-meter.js';
+export * from './calibration/index.js';
+export * from './classification/index.js';
+export { ClassificationMeter, type ClassificationResult, classificationMeters } from './classification-meter.js';
+export * from './comparison/index.js';
+export * from './consistency/index.js';
+export { LanguageMeter, languageMeters } from './language-meter.js';
+export type { Meter, MeterKind, Metrics } from './meter.js';
+export * from './regression/index.js';
+export { RegressionMeter, regressionMeters } from './regression-meter.js';
+export * from './statistics/index.js';
 export { StreamingMean } from './streaming-mean.js';
+export * from './training/index.js';
+export * from './uncertainty/index.js';

@@ -1,9 +1,11 @@
 import { Operator, type Tensor } from '@shallows/torch';
 import { type ResidualBlock, residual, Site } from '../depth/index.js';
+import { Dropout, type DropRate, nameDropouts } from '../dropout/index.js';
 import { ShallowsError, shown } from '../errors.js';
 import { BatchNorm2d, Conv2d, evaluation, kaimingNormal_, Linear, Module, type Pass, Sequential } from '../nn/index.js';
 import { Settings } from '../nn/settings.js';
 import { deriveKey, type Key } from '../random/index.js';
+import { checkRates } from './drop-rates.js';
 
 const relu_ = new Operator('aten::relu_');
 const mean = new Operator('aten::mean', 'dim');
@@ -21,6 +23,8 @@ export interface CifarResnetOptions {
   readonly channels?: number;
   /** Channels of the three stages; none has fewer than the one before, as shortcut A only adds channels. */
   readonly widths?: readonly [number, number, number];
+  /** Rate of a dropout before the last layer. */
+  readonly headDrop?: DropRate;
 }
 
 function conv3x3(inChannels: number, outChannels: number, stride: number, key: Key): Conv2d {
@@ -58,8 +62,8 @@ class BasicBlock extends Module implements ResidualBlock {
   }
 
   branch(x: Tensor, pass: Pass): Tensor {
-    const inner = this.bn1.forward(this.conv1.forward(x), pass);
-    return this.bn2.forward(this.conv2.forward(relu_.call([inner]) as Tensor), pass);
+    const inner = this.bn1.forward(this.conv1.forward(x, pass), pass);
+    return this.bn2.forward(this.conv2.forward(relu_.call([inner]) as Tensor, pass), pass);
   }
 
   shortcut(x: Tensor): Tensor {
@@ -78,9 +82,10 @@ export class CifarResnet extends Module {
   readonly layer1: Sequential;
   readonly layer2: Sequential;
   readonly layer3: Sequential;
+  readonly dropout: Dropout;
   readonly fc: Linear;
 
-  constructor({ depth, classes, key, channels = 3, widths = [16, 32, 64] }: CifarResnetOptions) {
+  constructor({ depth, classes, key, channels = 3, widths = [16, 32, 64], headDrop = 0 }: CifarResnetOptions) {
     super();
     const blocks = (Number(depth) - 2) / 6;
     if (!Number.isSafeInteger(blocks) || blocks < 1) {
@@ -89,7 +94,7 @@ export class CifarResnet extends Module {
       );
     }
     const [narrow, middle, wide] = widths;
-    new Settings('cifarResnet')
+    checkRates(new Settings('cifarResnet'), { headDrop })
       .whole('classes', classes, 1)
       .whole('channels', channels, 1)
       .whole('widths[0]', narrow, 1)
@@ -114,7 +119,9 @@ export class CifarResnet extends Module {
     this.layer1 = stage('layer1', narrow, narrow, 1);
     this.layer2 = stage('layer2', narrow, middle, 2);
     this.layer3 = stage('layer3', middle, wide, 2);
+    this.dropout = new Dropout(headDrop);
     this.fc = new Linear(wide, classes, { key: deriveKey(key, 'fc') });
+    nameDropouts(this);
   }
 
   /**
@@ -122,11 +129,11 @@ export class CifarResnet extends Module {
    * @returns logits `[B, classes]`
    */
   override forward(x: Tensor, pass: Pass = evaluation): Tensor {
-    let y = relu_.call([this.bn1.forward(this.conv1.forward(x), pass)]) as Tensor;
+    let y = relu_.call([this.bn1.forward(this.conv1.forward(x, pass), pass)]) as Tensor;
     y = this.layer1.forward(y, pass);
     y = this.layer2.forward(y, pass);
     y = this.layer3.forward(y, pass);
-    return this.fc.forward(mean.call([y, [2, 3]]) as Tensor);
+    return this.fc.forward(this.dropout.forward(mean.call([y, [2, 3]]) as Tensor, pass), pass);
   }
 }
 

@@ -1,4 +1,5 @@
 import { scope, type Tensor } from '@shallows/torch';
+import { Dropout, type DropRate, nameDropouts } from '../dropout/index.js';
 import {
   AdaptiveAvgPool2d,
   Conv2d,
@@ -13,6 +14,7 @@ import {
 import { Settings } from '../nn/settings.js';
 import { deriveKey, type Key } from '../random/index.js';
 import { ConvnextBlock, NORM, started } from './convnext-block.js';
+import { checkRates } from './drop-rates.js';
 import { areSizes } from './sizes.js';
 
 /** The published sizes. */
@@ -41,6 +43,8 @@ export interface ConvnextOptions {
   readonly widths?: readonly number[];
   /** What each branch is scaled by at first (γ). */
   readonly layerScale?: number;
+  /** Rate of a dropout before the last layer. */
+  readonly headDrop?: DropRate;
 }
 
 /** A ConvNeXt (Liu et al. 2022) as {@link convnext} makes it. */
@@ -49,12 +53,21 @@ export class Convnext extends Module {
   readonly avgpool = new AdaptiveAvgPool2d(1);
   readonly classifier: Sequential;
 
-  constructor({ size, classes, key, channels = 3, patch = 4, layerScale = 1e-6, ...sizes }: ConvnextOptions) {
+  constructor({
+    size,
+    classes,
+    key,
+    channels = 3,
+    patch = 4,
+    layerScale = 1e-6,
+    headDrop = 0,
+    ...sizes
+  }: ConvnextOptions) {
     super();
     const known = Object.hasOwn(published, size);
     const { blocks = published[known ? size : 'tiny'].blocks, widths = published[known ? size : 'tiny'].widths } =
       sizes;
-    new Settings('convnext')
+    checkRates(new Settings('convnext'), { headDrop })
       .word('size', size, Object.keys(published))
       .whole('classes', classes, 1)
       .whole('channels', channels, 1)
@@ -88,9 +101,10 @@ export class Convnext extends Module {
     this.features = new Sequential(...layers);
     this.classifier = new Sequential(
       new LayerNorm2d(last, NORM),
-      new Flatten(),
+      new Sequential(new Flatten(), new Dropout(headDrop)),
       started(new Linear(last, classes, { key: head }), head),
     );
+    nameDropouts(this);
   }
 
   /**

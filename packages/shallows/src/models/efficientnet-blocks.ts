@@ -50,7 +50,7 @@ export class ConvNorm extends Module {
   }
 
   override forward(x: Tensor, pass: Pass = evaluation): Tensor {
-    const y = this[1].forward(this[0].forward(x), pass);
+    const y = this[1].forward(this[0].forward(x, pass), pass);
     return this.#activated ? activate(y, pass) : y;
   }
 }
@@ -68,7 +68,7 @@ class SqueezeExcitation extends Module {
 
   override forward(x: Tensor, pass: Pass = evaluation): Tensor {
     const means = adaptiveAvgPool2d.call([x, [1, 1]]) as Tensor;
-    const gates = this.fc2.forward(activate(this.fc1.forward(means), pass));
+    const gates = this.fc2.forward(activate(this.fc1.forward(means, pass), pass), pass);
     return mul.call([sigmoid.call([gates]), x]) as Tensor;
   }
 }

@@ -1,9 +1,9 @@
 import { noGrad, Operator, scope, type Tensor } from '@shallows/torch';
+import { Dropout, type DropRate, nameDropouts } from '../dropout/index.js';
 import {
   AdaptiveAvgPool2d,
   type BatchNormOptions,
   evaluation,
-  Flatten,
   Linear,
   Module,
   type Pass,
@@ -12,22 +12,24 @@ import {
 } from '../nn/index.js';
 import { Settings } from '../nn/settings.js';
 import { deriveKey, type Key } from '../random/index.js';
+import { checkRates } from './drop-rates.js';
 import { ConvNorm, MBConv } from './efficientnet-blocks.js';
 
 const zero_ = new Operator('aten::zero_');
+const flatten = new Operator('aten::flatten', 'using_ints');
 
 /** The published sizes. */
 export type EfficientnetSize = keyof typeof published;
 
 const published = {
-  b0: { width: 1, depth: 1 },
-  b1: { width: 1, depth: 1.1 },
-  b2: { width: 1.1, depth: 1.2 },
-  b3: { width: 1.2, depth: 1.4 },
-  b4: { width: 1.4, depth: 1.8 },
-  b5: { width: 1.6, depth: 2.2 },
-  b6: { width: 1.8, depth: 2.6 },
-  b7: { width: 2, depth: 3.1 },
+  b0: { width: 1, depth: 1, drop: 0.2 },
+  b1: { width: 1, depth: 1.1, drop: 0.2 },
+  b2: { width: 1.1, depth: 1.2, drop: 0.3 },
+  b3: { width: 1.2, depth: 1.4, drop: 0.3 },
+  b4: { width: 1.4, depth: 1.8, drop: 0.4 },
+  b5: { width: 1.6, depth: 2.2, drop: 0.4 },
+  b6: { width: 1.8, depth: 2.6, drop: 0.5 },
+  b7: { width: 2, depth: 3.1, drop: 0.5 },
 } as const;
 
 /** The largest three were trained with another batch norm, in TensorFlow. */
@@ -56,6 +58,8 @@ export interface EfficientnetOptions {
   readonly widthFactor?: number;
   /** What the blocks of each stage of b0 are multiplied by, in place of the size's; the products are rounded up. */
   readonly depthFactor?: number;
+  /** Rate of a dropout before the last layer, in place of the size's. */
+  readonly headDrop?: DropRate;
 }
 
 /** An EfficientNet (Tan and Le 2019) as {@link efficientnet} makes it. */
@@ -67,8 +71,8 @@ export class Efficientnet extends Module {
   constructor({ size, classes, key, channels = 3, ...factors }: EfficientnetOptions) {
     super();
     const usual = published[Object.hasOwn(published, size) ? size : 'b0'];
-    const { widthFactor = usual.width, depthFactor = usual.depth } = factors;
-    new Settings('efficientnet')
+    const { widthFactor = usual.width, depthFactor = usual.depth, headDrop = usual.drop } = factors;
+    checkRates(new Settings('efficientnet'), { headDrop })
       .word('size', size, Object.keys(published))
       .whole('classes', classes, 1)
       .whole('channels', channels, 1)
@@ -102,7 +106,11 @@ export class Efficientnet extends Module {
     });
     const last = new ConvNorm({ inChannels, outChannels: 4 * inChannels, kernel: 1, ...at('last') });
     this.features = new Sequential(stem, ...blocks, last);
-    this.classifier = new Sequential(new Flatten(), classifier(4 * inChannels, classes, deriveKey(key, 'classifier')));
+    this.classifier = new Sequential(
+      new Dropout(headDrop),
+      classifier(4 * inChannels, classes, deriveKey(key, 'classifier')),
+    );
+    nameDropouts(this);
   }
 
   /**
@@ -110,7 +118,10 @@ export class Efficientnet extends Module {
    * @returns logits `[B, classes]`
    */
   override forward(x: Tensor, pass: Pass = evaluation): Tensor {
-    return scope(() => this.classifier.forward(this.avgpool.forward(this.features.forward(x, pass)), pass));
+    return scope(() => {
+      const means = this.avgpool.forward(this.features.forward(x, pass));
+      return this.classifier.forward(flatten.call([means, 1]) as Tensor, pass);
+    });
   }
 }
 
@@ -134,7 +145,8 @@ function classifier(inputs: number, classes: number, key: Key): Linear {
  *
  * Keys, shapes and results are those of torchvision's `efficientnet_b0` to `efficientnet_b7`, so their weights load from
  * safetensors. It trains them with the depth schedule `ramp` to a drop rate of 0.2, over all 16 blocks of b0: the 7 that
- * change shape count as layers and cannot be dropped.
+ * change shape count as layers and cannot be dropped. Before the last layer stands a dropout of 0.2 (b0, b1), 0.3 (b2, b3),
+ * 0.4 (b4, b5) or 0.5 (b6, b7), as there: a training pass has a key.
  *
  * Convolutions start from He's normal fill by their outputs, batch norm from γ = 1 and β = 0, the last layer from
  * U(−1/√classes, 1/√classes), biases from 0; all a function of the key. Parameters of b0 for 1000 classes: 5,288,548.

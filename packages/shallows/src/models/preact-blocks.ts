@@ -57,7 +57,7 @@ export class PreactBasicBlock extends PreactBlock {
   }
 
   protected override convolve(activated: Tensor, pass: Pass): Tensor {
-    return this.conv2.forward(preactivate(this.bn2, this.conv1.forward(activated), pass));
+    return this.conv2.forward(preactivate(this.bn2, this.conv1.forward(activated, pass), pass), pass);
   }
 }
 
@@ -85,8 +85,8 @@ export class PreactBottleneck extends PreactBlock {
   }
 
   protected override convolve(activated: Tensor, pass: Pass): Tensor {
-    const inner = this.conv2.forward(preactivate(this.bn2, this.conv1.forward(activated), pass));
-    return this.conv3.forward(preactivate(this.bn3, inner, pass));
+    const inner = this.conv2.forward(preactivate(this.bn2, this.conv1.forward(activated, pass), pass), pass);
+    return this.conv3.forward(preactivate(this.bn3, inner, pass), pass);
   }
 }
 

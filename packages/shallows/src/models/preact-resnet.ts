@@ -1,4 +1,5 @@
 import { scope, type Tensor } from '@shallows/torch';
+import { Dropout, nameDropouts } from '../dropout/index.js';
 import {
   BatchNorm2d,
   type Conv2d,
@@ -25,6 +26,7 @@ export class PreactResnet extends Module {
   readonly layer3: Sequential;
   readonly layer4: Sequential;
   readonly bn: BatchNorm2d;
+  readonly dropout: Dropout;
   readonly fc: Linear;
   readonly #pool: MaxPool2d | null;
 
@@ -35,8 +37,10 @@ export class PreactResnet extends Module {
     this.conv1 = stemConv(shape);
     [this.layer1, this.layer2, this.layer3, this.layer4] = resnetStages(shape, (block) => new Block(block));
     this.bn = new BatchNorm2d(outWidth(shape));
+    this.dropout = new Dropout(shape.headDrop);
     this.fc = new Linear(outWidth(shape), shape.classes, { key: deriveKey(shape.key, 'fc') });
     this.#pool = stemPool(shape);
+    nameDropouts(this);
   }
 
   /**
@@ -46,13 +50,13 @@ export class PreactResnet extends Module {
   override forward(x: Tensor, pass: Pass = evaluation): Tensor {
     return scope(() => {
       const stages = [this.layer1, this.layer2, this.layer3, this.layer4];
-      const y = throughStages(() => this.#stem(x), stages, pass);
-      return this.fc.forward(globalMean(preactivate(this.bn, y, pass)));
+      const y = throughStages(() => this.#stem(x, pass), stages, pass);
+      return this.fc.forward(this.dropout.forward(globalMean(preactivate(this.bn, y, pass)), pass), pass);
     });
   }
 
-  #stem(x: Tensor): Tensor {
-    const y = this.conv1.forward(x);
+  #stem(x: Tensor, pass: Pass): Tensor {
+    const y = this.conv1.forward(x, pass);
     return this.#pool === null ? y : this.#pool.forward(y);
   }
 }

@@ -3,6 +3,8 @@ import type { Module } from '../nn/index.js';
 import { type CifarResnetOptions, cifarResnet } from './cifar-resnet.js';
 import { type ConvnextOptions, convnext } from './convnext.js';
 import { type EfficientnetOptions, efficientnet } from './efficientnet.js';
+import { type LstmOptions, lstm } from './lstm.js';
+import { type MlpOptions, mlp } from './mlp.js';
 import { type PreactResnetOptions, preactResnet } from './preact-resnet.js';
 import { type ResidualMlpOptions, residualMlp } from './residual-mlp.js';
 import { type ResnetOptions, resnet } from './resnet.js';
@@ -16,6 +18,8 @@ export interface ModelOptions {
   readonly 'cifar-resnet': CifarResnetOptions;
   readonly convnext: ConvnextOptions;
   readonly efficientnet: EfficientnetOptions;
+  readonly lstm: LstmOptions;
+  readonly mlp: MlpOptions;
   readonly 'preact-resnet': PreactResnetOptions;
   readonly 'residual-mlp': ResidualMlpOptions;
   readonly resnet: ResnetOptions;
@@ -29,6 +33,8 @@ const registry: { readonly [K in keyof ModelOptions]: (options: ModelOptions[K])
   'cifar-resnet': cifarResnet,
   convnext,
   efficientnet,
+  lstm,
+  mlp,
   'preact-resnet': preactResnet,
   'residual-mlp': residualMlp,
   resnet,

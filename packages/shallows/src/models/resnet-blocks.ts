@@ -37,8 +37,8 @@ export class BasicBlock extends Module implements ResidualBlock {
   }
 
   branch(x: Tensor, pass: Pass): Tensor {
-    const inner = this.bn1.forward(this.conv1.forward(x), pass);
-    return this.bn2.forward(this.conv2.forward(relu_.call([inner]) as Tensor), pass);
+    const inner = this.bn1.forward(this.conv1.forward(x, pass), pass);
+    return this.bn2.forward(this.conv2.forward(relu_.call([inner]) as Tensor, pass), pass);
   }
 
   shortcut(x: Tensor, pass: Pass): Tensor {
@@ -84,9 +84,9 @@ export class Bottleneck extends Module implements ResidualBlock {
   }
 
   branch(x: Tensor, pass: Pass): Tensor {
-    let y = relu_.call([this.bn1.forward(this.conv1.forward(x), pass)]) as Tensor;
-    y = relu_.call([this.bn2.forward(this.conv2.forward(y), pass)]) as Tensor;
-    return this.bn3.forward(this.conv3.forward(y), pass);
+    let y = relu_.call([this.bn1.forward(this.conv1.forward(x, pass), pass)]) as Tensor;
+    y = relu_.call([this.bn2.forward(this.conv2.forward(y, pass), pass)]) as Tensor;
+    return this.bn3.forward(this.conv3.forward(y, pass), pass);
   }
 
   shortcut(x: Tensor, pass: Pass): Tensor {

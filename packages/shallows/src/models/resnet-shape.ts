@@ -1,5 +1,7 @@
+import type { DropRate } from '../dropout/index.js';
 import { Settings } from '../nn/settings.js';
 import type { Key } from '../random/index.js';
+import { checkRates } from './drop-rates.js';
 import { areSizes } from './sizes.js';
 
 /** Layers with weights of the published networks. */
@@ -27,6 +29,8 @@ export interface ResnetShapeOptions {
   readonly groups?: number;
   /** Channels of each such group for every 64 of the stage's: 4 in ResNeXt-50 32×4d, 128 in the wide ResNets. */
   readonly groupWidth?: number;
+  /** Rate of a dropout before the last layer. */
+  readonly headDrop?: DropRate;
 }
 
 /** The options with every default filled in, and the kind of the blocks. */
@@ -50,13 +54,13 @@ const published = {
  * @throws ShallowsError naming all that is wrong
  */
 export function resnetShape(fn: string, options: ResnetShapeOptions, settings = new Settings(fn)): ResnetShape {
-  const { depth, classes, key, channels = 3, stem = 'imagenet' } = options;
+  const { depth, classes, key, channels = 3, stem = 'imagenet', headDrop = 0 } = options;
   const known = typeof depth === 'number' && Object.hasOwn(published, depth);
   const { kind, blocks: usual } = published[known ? depth : 18];
   const { blocks = usual, widths = [64, 128, 256, 512], groups = 1, groupWidth = 64 } = options;
   const plain = kind === 'bottleneck' || (groups === 1 && groupWidth === 64);
   const inner = areSizes(widths) ? innerWidth(Math.min(...widths), groups, groupWidth) : 1;
-  settings
+  checkRates(settings, { headDrop })
     .expect(known, 'depth', '18, 34, 50, 101 or 152', depth)
     .whole('classes', classes, 1)
     .whole('channels', channels, 1)
@@ -69,7 +73,7 @@ export function resnetShape(fn: string, options: ResnetShapeOptions, settings = 
     .expect(!(inner < 1), 'groupWidth', 'a channel or more in each group of the narrowest stage', groupWidth)
     .key(key)
     .check(`write ${fn}({ depth: 50, classes, key })`);
-  return { kind, depth, classes, key, channels, stem, blocks, widths, groups, groupWidth };
+  return { kind, depth, classes, key, channels, stem, blocks, widths, groups, groupWidth, headDrop };
 }
 
 /** Channels inside a bottleneck: `groupWidth / 64` of the stage's, in each group. */

@@ -1,4 +1,5 @@
 import { noGrad, Operator, scope, type Tensor } from '@shallows/torch';
+import { Dropout, nameDropouts } from '../dropout/index.js';
 import {
   BatchNorm2d,
   type Conv2d,
@@ -32,6 +33,7 @@ export class Resnet extends Module {
   readonly layer2: Sequential;
   readonly layer3: Sequential;
   readonly layer4: Sequential;
+  readonly dropout: Dropout;
   readonly fc: Linear;
   readonly #pool: MaxPool2d | null;
 
@@ -47,8 +49,10 @@ export class Resnet extends Module {
       if (zeroInitResidual) noGrad(() => zero_.call([made.lastNorm.weight]));
       return made;
     });
+    this.dropout = new Dropout(shape.headDrop);
     this.fc = new Linear(outWidth(shape), shape.classes, { key: deriveKey(shape.key, 'fc') });
     this.#pool = stemPool(shape);
+    nameDropouts(this);
   }
 
   /**
@@ -58,12 +62,13 @@ export class Resnet extends Module {
   override forward(x: Tensor, pass: Pass = evaluation): Tensor {
     return scope(() => {
       const stages = [this.layer1, this.layer2, this.layer3, this.layer4];
-      return this.fc.forward(globalMean(throughStages(() => this.#stem(x, pass), stages, pass)));
+      const y = globalMean(throughStages(() => this.#stem(x, pass), stages, pass));
+      return this.fc.forward(this.dropout.forward(y, pass), pass);
     });
   }
 
   #stem(x: Tensor, pass: Pass): Tensor {
-    const y = relu_.call([this.bn1.forward(this.conv1.forward(x), pass)]) as Tensor;
+    const y = relu_.call([this.bn1.forward(this.conv1.forward(x, pass), pass)]) as Tensor;
     return this.#pool === null ? y : this.#pool.forward(y);
   }
 }

@@ -1,5 +1,6 @@
 import { arange, empty, Operator, scope, type Tensor, zeros } from '@shallows/torch';
-import { Buffer, Linear, Module, Parameter, truncatedNormal_ } from '../nn/index.js';
+import { Dropout, type DropRate } from '../dropout/index.js';
+import { Buffer, evaluation, Linear, Module, Parameter, type Pass, spread, truncatedNormal_ } from '../nn/index.js';
 import { deriveKey, type Key } from '../random/index.js';
 
 const pad = new Operator('aten::constant_pad_nd');
@@ -29,6 +30,10 @@ export interface WindowAttentionOptions {
   readonly window: Size;
   /** How far the windows are moved; below their size. */
   readonly shift: Size;
+  /** Rate of a dropout of the attention weights. */
+  readonly attnDrop?: DropRate;
+  /** Rate of a dropout of the output. */
+  readonly projDrop?: DropRate;
 }
 
 /**
@@ -45,11 +50,13 @@ export class WindowAttention extends Module {
   readonly relativePositionIndex: Buffer;
   readonly qkv: Linear;
   readonly proj: Linear;
+  readonly attnDrop: Dropout;
+  readonly projDrop: Dropout;
   readonly heads: number;
   readonly window: Size;
   readonly shift: Size;
 
-  constructor(dim: number, { key, heads, window, shift }: WindowAttentionOptions) {
+  constructor(dim: number, { key, heads, window, shift, attnDrop = 0, projDrop = 0 }: WindowAttentionOptions) {
     super();
     const [height, width] = window;
     const rows = (2 * height - 1) * (2 * width - 1);
@@ -58,12 +65,15 @@ export class WindowAttention extends Module {
     this.relativePositionIndex = scope(() => new Buffer(relativePositions(window)));
     this.qkv = new Linear(dim, 3 * dim, { key: deriveKey(key, 'qkv') });
     this.proj = new Linear(dim, dim, { key: deriveKey(key, 'proj') });
+    this.attnDrop = new Dropout(attnDrop);
+    this.projDrop = new Dropout(projDrop);
     this.heads = heads;
     this.window = window;
     this.shift = shift;
   }
 
-  override forward(x: Tensor): Tensor {
+  override forward(input: Tensor, pass: Pass = evaluation): Tensor {
+    const x = this.attnDrop.isActive(pass) ? spread(input, pass, this.attnDrop.site.name) : input;
     const [batch = 0, height = 0, width = 0, dim = 0] = x.shape;
     const [windowHeight, windowWidth] = this.window;
     const down = Math.ceil(height / windowHeight);
@@ -77,7 +87,7 @@ export class WindowAttention extends Module {
     if (!still) y = roll.call([y, [-shift[0], -shift[1]], [1, 2]]) as Tensor;
     // One copy orders queries, keys and values by window and head.
     const pixels = reshape.call([
-      this.qkv.forward(y),
+      this.qkv.forward(y, pass),
       [batch, down, windowHeight, across, windowWidth, 3, this.heads, dim / this.heads],
     ]);
     const windows = reshape.call([
@@ -86,13 +96,15 @@ export class WindowAttention extends Module {
     ]);
     const bias = this.#bias(padded, shift);
     const attended = reshape.call([
-      attend(unbind.call([windows]) as Tensor[], bias, (dim / this.heads) ** -0.5),
+      attend(unbind.call([windows]) as Tensor[], bias, (dim / this.heads) ** -0.5, (weights) =>
+        this.attnDrop.forward(weights, pass),
+      ),
       [batch, down, across, this.heads, windowHeight, windowWidth, dim / this.heads],
     ]);
     y = reshape.call([permute.call([attended, [0, 1, 4, 2, 5, 3, 6]]), [batch, ...padded, dim]]) as Tensor;
     if (!still) y = roll.call([y, shift, [1, 2]]) as Tensor;
     if (!fits) y = slice.call([slice.call([y, 1, 0, height]), 2, 0, width]) as Tensor;
-    return this.proj.forward(y);
+    return this.projDrop.forward(this.proj.forward(y, pass), pass);
   }
 
   /** What is added to the products of queries and keys: `[1 or windows, heads, N, N]`. */
@@ -117,13 +129,13 @@ export class WindowAttention extends Module {
 }
 
 /**
- * softmax(scale · q·kᵀ + bias) · v. Not by `scaled_dot_product_attention`: its fused kernel for CPUs has no gradient
+ * softmax(scale · q·kᵀ + bias) · v, with what `drop` leaves of the weights. Not by `scaled_dot_product_attention`: its fused kernel for CPUs has no gradient
  * for a bias, and what it falls back to takes more steps than these.
  */
-function attend(parts: readonly Tensor[], bias: Tensor, scale: number): Tensor {
+function attend(parts: readonly Tensor[], bias: Tensor, scale: number, drop: (weights: Tensor) => Tensor): Tensor {
   const [query, keys, values] = parts;
   const scores = matmul.call([mul.call([query, scale]), transpose.call([keys, -2, -1])]);
-  return matmul.call([softmax.call([add_.call([scores, bias]), -1]), values]) as Tensor;
+  return matmul.call([drop(softmax.call([add_.call([scores, bias]), -1]) as Tensor), values]) as Tensor;
 }
 
 /** (Δrow + height − 1) · (2 · width − 1) + Δcolumn + width − 1 for each pair of a window's pixels, `[N · N]`. */

@@ -1,7 +1,9 @@
 import { Operator, scope, type Tensor } from '@shallows/torch';
+import { Dropout, type DropRate, nameDropouts } from '../dropout/index.js';
 import { Conv2d, evaluation, LayerNorm, Linear, Module, type Pair, type Pass, Sequential } from '../nn/index.js';
 import { both, Settings } from '../nn/settings.js';
 import { deriveKey, type Key } from '../random/index.js';
+import { checkRates } from './drop-rates.js';
 import { areSizes } from './sizes.js';
 import { SwinBlock } from './swin-block.js';
 import { initLinears } from './transformer-init.js';
@@ -39,6 +41,14 @@ export interface SwinOptions {
   readonly heads?: readonly number[];
   /** Features inside the feed-forward branches, as a multiple of the stage's. */
   readonly mlpRatio?: number;
+  /** Rate of a dropout of the attention weights. */
+  readonly attnDrop?: DropRate;
+  /** Rate of a dropout of the output of each branch. */
+  readonly projDrop?: DropRate;
+  /** Rate of a dropout inside of the feed-forward branches; `projDrop` unless given, as in PyTorch and timm. */
+  readonly hiddenDrop?: DropRate;
+  /** Rate of a dropout before the last layer. */
+  readonly headDrop?: DropRate;
 }
 
 /** Patches to a map: `[B, channels, H, W]` to `[B, H / patch, W / patch, dim]`, normalised. Torchvision's keys. */
@@ -52,8 +62,8 @@ class Stem extends Module {
     this[2] = new LayerNorm(dim);
   }
 
-  override forward(x: Tensor): Tensor {
-    return this[2].forward(permute.call([this[0].forward(x), [0, 2, 3, 1]]) as Tensor);
+  override forward(x: Tensor, pass: Pass = evaluation): Tensor {
+    return this[2].forward(permute.call([this[0].forward(x, pass), [0, 2, 3, 1]]) as Tensor);
   }
 }
 
@@ -68,7 +78,7 @@ class PatchMerging extends Module {
     this.norm = new LayerNorm(4 * dim);
   }
 
-  override forward(x: Tensor): Tensor {
+  override forward(x: Tensor, pass: Pass = evaluation): Tensor {
     const [batch = 0, height = 0, width = 0, dim = 0] = x.shape;
     const [down, across] = [Math.ceil(height / 2), Math.ceil(width / 2)];
     const even = 2 * down === height && 2 * across === width;
@@ -76,7 +86,7 @@ class PatchMerging extends Module {
     const pixels = reshape.call([whole, [batch, down, 2, across, 2, dim]]);
     // Upper left, lower left, upper right, lower right.
     const joined = reshape.call([permute.call([pixels, [0, 1, 3, 4, 2, 5]]), [batch, down, across, 4 * dim]]);
-    return this.reduction.forward(this.norm.forward(joined as Tensor));
+    return this.reduction.forward(this.norm.forward(joined as Tensor), pass);
   }
 }
 
@@ -85,6 +95,7 @@ export class SwinTransformer extends Module {
   /** The stem, then a stage of blocks and what halves the map, in turn. */
   readonly features: Sequential;
   readonly norm: LayerNorm;
+  readonly headDrop: Dropout;
   readonly head: Linear;
 
   constructor(options: SwinOptions) {
@@ -92,8 +103,10 @@ export class SwinTransformer extends Module {
     const { size, classes, key, patch = 4, window = 7, channels = 3, mlpRatio = 4 } = options;
     const preset = Object.hasOwn(swinSizes, size) ? swinSizes[size] : swinSizes.t;
     const { dim = preset.dim, depths = preset.depths, heads = preset.heads } = options;
+    const { attnDrop = 0, projDrop = 0, hiddenDrop = projDrop, headDrop = 0 } = options;
+    const rates = { attnDrop, projDrop, hiddenDrop };
     const divides = (i: number): boolean => !((dim * 2 ** i) % (heads[i] ?? Number.NaN) > 0);
-    new Settings('swin')
+    checkRates(new Settings('swin'), { ...rates, headDrop })
       .word('size', size, Object.keys(swinSizes))
       .whole('classes', classes, 1)
       .pair('patch', patch, 1)
@@ -123,6 +136,7 @@ export class SwinTransformer extends Module {
           window: windowSize,
           shift,
           hidden: Math.floor(width * mlpRatio),
+          ...rates,
         });
       });
       layers.push(new Sequential(...blocks));
@@ -131,8 +145,10 @@ export class SwinTransformer extends Module {
     const last = dim * 2 ** (depths.length - 1);
     this.features = new Sequential(...layers);
     this.norm = new LayerNorm(last);
+    this.headDrop = new Dropout(headDrop);
     this.head = new Linear(last, classes, { key: deriveKey(key, 'head') });
     initLinears(this, { key: deriveKey(key, 'linear'), std: 0.02, fill: 'truncated' });
+    nameDropouts(this);
   }
 
   /**
@@ -142,7 +158,7 @@ export class SwinTransformer extends Module {
   override forward(x: Tensor, pass: Pass = evaluation): Tensor {
     return scope(() => {
       const y = this.norm.forward(this.features.forward(x, pass));
-      return this.head.forward(mean.call([y, [1, 2]]) as Tensor);
+      return this.head.forward(this.headDrop.forward(mean.call([y, [1, 2]]) as Tensor, pass), pass);
     });
   }
 }

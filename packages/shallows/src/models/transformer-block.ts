@@ -1,5 +1,6 @@
-import { scope, type Tensor } from '@shallows/torch';
+import { Operator, type Tensor } from '@shallows/torch';
 import { type ResidualBlock, residual, Site } from '../depth/index.js';
+import { Dropout, type DropoutSite, type DropRate, runLayers } from '../dropout/index.js';
 import { evaluation, FeedForward, LayerNorm, LayerScale, Module, type Pass, SelfAttention } from '../nn/index.js';
 import { deriveKey, type Key } from '../random/index.js';
 
@@ -15,7 +16,15 @@ export interface TransformerBlockOptions {
   readonly causal?: boolean;
   /** First γ on both branches; null for none. */
   readonly layerScale?: number | null;
+  /** Rate of a dropout of the attention weights. */
+  readonly attnDrop?: DropRate;
+  /** Rate of a dropout of the output of each branch. */
+  readonly projDrop?: DropRate;
+  /** Rate of a dropout inside of the feed-forward branches; `projDrop` unless given, as in PyTorch and timm. */
+  readonly hiddenDrop?: DropRate;
 }
+
+const indexSelect = new Operator('aten::index_select');
 
 const itself = (x: Tensor): Tensor => x;
 
@@ -45,12 +54,24 @@ export class TransformerBlock extends Module<readonly [x: Tensor, mask?: Tensor 
   constructor(dim: number, options: TransformerBlockOptions) {
     super();
     const { key, heads, hidden, eps, norm = 'pre', causal = false, layerScale = null } = options;
+    const { attnDrop = 0, projDrop = 0, hiddenDrop = projDrop } = options;
     const layerScaleOf = (): LayerScale | null => (layerScale === null ? null : new LayerScale(dim, layerScale));
     this.norm1 = new LayerNorm(dim, { eps });
-    this.attn = new SelfAttention(dim, { heads, causal, key: deriveKey(key, 'attn') });
+    this.attn = new SelfAttention(dim, {
+      heads,
+      causal,
+      key: deriveKey(key, 'attn'),
+      attnDrop: new Dropout(attnDrop),
+      projDrop: new Dropout(projDrop),
+    });
     this.ls1 = layerScaleOf();
     this.norm2 = new LayerNorm(dim, { eps });
-    this.mlp = new FeedForward(dim, { hidden, key: deriveKey(key, 'mlp') });
+    this.mlp = new FeedForward(dim, {
+      hidden,
+      key: deriveKey(key, 'mlp'),
+      drop1: new Dropout(hiddenDrop),
+      drop2: new Dropout(projDrop),
+    });
     this.ls2 = layerScaleOf();
     this.#post = norm === 'post';
 
@@ -60,12 +81,12 @@ export class TransformerBlock extends Module<readonly [x: Tensor, mask?: Tensor 
     const site = new Site('attention');
     this.attention = {
       site,
-      branch: (x, _pass, [mask = null]) => scaled(ls1, attn.forward(before(norm1, x), mask)),
+      branch: (x, pass, [mask = null]) => scaled(ls1, attn.forward(before(norm1, x), mask, pass)),
       shortcut: itself,
     };
     this.feedforward = {
       site: new Site('mlp', { beside: site }),
-      branch: (x) => scaled(ls2, mlp.forward(before(norm2, x))),
+      branch: (x, pass) => scaled(ls2, mlp.forward(before(norm2, x), pass)),
       shortcut: itself,
     };
   }
@@ -82,11 +103,21 @@ export class TransformerBlock extends Module<readonly [x: Tensor, mask?: Tensor 
   }
 }
 
-/** One block after the other; what a block made is freed when the next one has its result. */
-export function runBlocks(blocks: readonly TransformerBlock[], x: Tensor, mask: Tensor | null, pass: Pass): Tensor {
-  const upTo = (count: number): Tensor => {
-    const block = blocks[count - 1];
-    return block === undefined ? x : scope(() => block.forward(upTo(count - 1), mask, pass));
-  };
-  return upTo(blocks.length);
+/**
+ * One block after the other, without those that are dropped; what a block made is freed when the next one has its result.
+ *
+ * @param mask of the batch's rows, `[B, …]`, or null
+ * @param site that of the stack's layer drop; null where none is dropped
+ */
+export function runBlocks(
+  blocks: readonly TransformerBlock[],
+  x: Tensor,
+  mask: Tensor | null,
+  pass: Pass,
+  site: DropoutSite | null = null,
+): Tensor {
+  return runLayers(blocks, x, pass, site, (block, y, own, rows) => {
+    const theirs = mask === null || rows === null ? mask : (indexSelect.call([mask, 0, rows]) as Tensor);
+    return block.forward(y, theirs, own);
+  });
 }

@@ -1,4 +1,5 @@
 import { Operator, scope, type Tensor } from '@shallows/torch';
+import { type DropoutSite, layerDropSite, nameDropouts } from '../dropout/index.js';
 import { evaluation, LayerNorm, Linear, Module, normal_, type Pass } from '../nn/index.js';
 import { deriveKey } from '../random/index.js';
 import { runBlocks, TransformerBlock } from './transformer-block.js';
@@ -21,6 +22,7 @@ export interface TransformerDecoderOptions extends TransformerOptions {
 export class TransformerDecoder extends Module {
   readonly embed: TokenEmbedding;
   readonly blocks: readonly TransformerBlock[];
+  readonly layerDrop: DropoutSite;
   readonly norm: LayerNorm;
   /** Without bias; null where it is the table of tokens. */
   readonly head: Linear | null;
@@ -28,17 +30,26 @@ export class TransformerDecoder extends Module {
   constructor(options: TransformerDecoderOptions) {
     super();
     const { key, tied = true, vocabulary } = options;
-    const { dim, depth, heads, hidden, positions, length } = checkTransformer(
+    const { dim, depth, heads, hidden, positions, length, rates, ...drops } = checkTransformer(
       'transformerDecoder',
       options,
       (settings) => settings.flag('tied', tied),
     );
-    const embedding = { key: deriveKey(key, 'embed'), vocabulary, dim, positions, length, padding: null };
+    const embedding = { key: deriveKey(key, 'embed'), vocabulary, dim, positions, length, padding: null, ...drops };
     this.embed = new TokenEmbedding(embedding);
     this.blocks = Array.from(
       { length: depth },
-      (_, i) => new TransformerBlock(dim, { key: deriveKey(key, 'blocks', i), heads, hidden, eps: 1e-5, causal: true }),
+      (_, i) =>
+        new TransformerBlock(dim, {
+          key: deriveKey(key, 'blocks', i),
+          heads,
+          hidden,
+          eps: 1e-5,
+          causal: true,
+          ...rates,
+        }),
     );
+    this.layerDrop = layerDropSite('transformerDecoder', drops.layerDrop);
     this.norm = new LayerNorm(dim);
     this.head = tied ? null : new Linear(dim, vocabulary, { key: deriveKey(key, 'head'), bias: false });
     initLinears(this, { key: deriveKey(key, 'linear'), std: 0.02, fill: 'normal' });
@@ -48,6 +59,7 @@ export class TransformerDecoder extends Module {
       normal_(attn.proj.weight, { key: deriveKey(key, 'proj', i), std });
       normal_(mlp.fc2.weight, { key: deriveKey(key, 'fc2', i), std });
     }
+    nameDropouts(this);
   }
 
   /**
@@ -59,12 +71,13 @@ export class TransformerDecoder extends Module {
     return scope(() => {
       const inner = runBlocks(
         this.blocks,
-        scope(() => this.embed.forward(x)),
+        scope(() => this.embed.forward(x, pass)),
         null,
         pass,
+        this.layerDrop,
       );
       const y = this.norm.forward(inner);
-      return this.head === null ? (linear.call([y, this.embed.tokens.weight]) as Tensor) : this.head.forward(y);
+      return this.head === null ? (linear.call([y, this.embed.tokens.weight]) as Tensor) : this.head.forward(y, pass);
     });
   }
 }

@@ -1,6 +1,9 @@
 import { Operator, scope, type Tensor } from '@shallows/torch';
+import { Dropout, type DropoutSite, type DropRate, layerDropSite, nameDropouts } from '../dropout/index.js';
 import { evaluation, LayerNorm, Linear, Module, type Pass } from '../nn/index.js';
 import { deriveKey, type Key } from '../random/index.js';
+import { checkRates } from './drop-rates.js';
+import { meanOver } from './mean-over.js';
 import { runBlocks, TransformerBlock } from './transformer-block.js';
 import { initLinears } from './transformer-init.js';
 import { checkTransformer, type TransformerOptions } from './transformer-options.js';
@@ -8,14 +11,6 @@ import { TokenEmbedding } from './transformer-tokens.js';
 
 const notEqual = new Operator('aten::ne', 'Scalar');
 const reshape = new Operator('aten::reshape');
-const toDType = new Operator('aten::to', 'dtype');
-const sum = new Operator('aten::sum', 'dim_IntList');
-const clampMin_ = new Operator('aten::clamp_min_');
-const div = new Operator('aten::div', 'Tensor');
-const unsqueeze = new Operator('aten::unsqueeze');
-const squeeze = new Operator('aten::squeeze', 'dim');
-const bmm = new Operator('aten::bmm');
-const mean = new Operator('aten::mean', 'dim');
 
 /** Options of {@link transformerEncoder}. */
 export interface TransformerEncoderOptions extends TransformerOptions {
@@ -30,25 +25,29 @@ export interface TransformerEncoderOptions extends TransformerOptions {
   readonly padding?: number | null;
   /** First γ of a LayerScale on each branch, such as 1e-5; null for none. */
   readonly layerScale?: number | null;
+  /** Rate of a dropout before the classifier. */
+  readonly headDrop?: DropRate;
 }
 
 /** The encoder of Vaswani et al. (2017), as {@link transformerEncoder} makes it. */
 export class TransformerEncoder extends Module {
   readonly embed: TokenEmbedding;
   readonly blocks: readonly TransformerBlock[];
+  readonly layerDrop: DropoutSite;
   /** After the last block, for `pre` alone: `post` has normalised there. */
   readonly norm: LayerNorm | null;
+  readonly headDrop: Dropout;
   readonly head: Linear | null;
 
   constructor(options: TransformerEncoderOptions) {
     super();
-    const { classes, key, norm = 'pre', padding = null, layerScale = null, vocabulary } = options;
+    const { classes, key, norm = 'pre', padding = null, layerScale = null, vocabulary, headDrop = 0 } = options;
     const isToken = padding === null || (Number.isSafeInteger(padding) && padding >= 0 && !(padding >= vocabulary));
-    const { dim, depth, heads, hidden, positions, length } = checkTransformer(
+    const { dim, depth, heads, hidden, positions, length, rates, ...drops } = checkTransformer(
       'transformerEncoder',
       options,
       (settings) =>
-        settings
+        checkRates(settings, { headDrop })
           .expect(
             classes === null || (Number.isSafeInteger(classes) && classes > 0),
             'classes',
@@ -60,14 +59,25 @@ export class TransformerEncoder extends Module {
           .expect(layerScale === null || Number.isFinite(layerScale), 'layerScale', 'null or a number', layerScale),
     );
     const blockKey = (i: number): Key => deriveKey(key, 'blocks', i);
-    this.embed = new TokenEmbedding({ key: deriveKey(key, 'embed'), vocabulary, dim, positions, length, padding });
+    this.embed = new TokenEmbedding({
+      key: deriveKey(key, 'embed'),
+      vocabulary,
+      dim,
+      positions,
+      length,
+      padding,
+      ...drops,
+    });
     this.blocks = Array.from(
       { length: depth },
-      (_, i) => new TransformerBlock(dim, { key: blockKey(i), heads, hidden, eps: 1e-5, norm, layerScale }),
+      (_, i) => new TransformerBlock(dim, { key: blockKey(i), heads, hidden, eps: 1e-5, norm, layerScale, ...rates }),
     );
+    this.layerDrop = layerDropSite('transformerEncoder', drops.layerDrop);
     this.norm = norm === 'pre' ? new LayerNorm(dim) : null;
+    this.headDrop = new Dropout(headDrop);
     this.head = classes === null ? null : new Linear(dim, classes, { key: deriveKey(key, 'head') });
     initLinears(this, { key: deriveKey(key, 'linear'), std: 0.02, fill: 'truncated' });
+    nameDropouts(this);
   }
 
   /**
@@ -84,23 +94,15 @@ export class TransformerEncoder extends Module {
       const mask = present && (reshape.call([present, [batch, 1, 1, tokens]]) as Tensor);
       const inner = runBlocks(
         this.blocks,
-        scope(() => this.embed.forward(x)),
+        scope(() => this.embed.forward(x, pass)),
         mask,
         pass,
+        this.layerDrop,
       );
       const y = this.norm === null ? inner : this.norm.forward(inner);
-      return this.head === null ? y : this.head.forward(meanOver(y, present));
+      return this.head === null ? y : this.head.forward(this.headDrop.forward(meanOver(y, present), pass), pass);
     });
   }
-}
-
-/** The mean of the vectors `[B, T, dim]` that are present, `[B, dim]`. */
-function meanOver(y: Tensor, present: Tensor | null): Tensor {
-  if (present === null) return mean.call([y, [1]]) as Tensor;
-  const ones = toDType.call([present, y.dtype]);
-  const counts = clampMin_.call([sum.call([ones, [1], true]), 1]);
-  const weights = unsqueeze.call([div.call([ones, counts]), 1]);
-  return squeeze.call([bmm.call([weights, y]), 1]) as Tensor;
 }
 
 /**

@@ -1,5 +1,7 @@
+import type { DropRate } from '../dropout/index.js';
 import { Settings } from '../nn/settings.js';
 import type { Key } from '../random/index.js';
+import { checkRates } from './drop-rates.js';
 import type { Positions } from './transformer-tokens.js';
 
 /** What an encoder and a decoder have in common. */
@@ -18,6 +20,18 @@ export interface TransformerOptions {
   readonly heads?: number;
   /** Features inside the feed-forward branches, as a multiple of `dim`. */
   readonly mlpRatio?: number;
+  /** Rate at which whole words are dropped, each in all of the batch (`EmbeddingDropout`). */
+  readonly wordDrop?: DropRate;
+  /** Rate of a dropout of the tokens at their positions. */
+  readonly embedDrop?: DropRate;
+  /** Rate of a dropout of the attention weights. */
+  readonly attnDrop?: DropRate;
+  /** Rate of a dropout of the output of each branch. */
+  readonly projDrop?: DropRate;
+  /** Rate of a dropout inside of the feed-forward branches; `projDrop` unless given, as in PyTorch and timm. */
+  readonly hiddenDrop?: DropRate;
+  /** Rate at which whole blocks are dropped (`layerDrop`). */
+  readonly layerDrop?: DropRate;
 }
 
 /** The options with their defaults. */
@@ -29,6 +43,11 @@ export interface TransformerSizes {
   readonly heads: number;
   /** Features inside the feed-forward branches. */
   readonly hidden: number;
+  /** Those of each block. */
+  readonly rates: { readonly attnDrop: DropRate; readonly projDrop: DropRate; readonly hiddenDrop: DropRate };
+  readonly wordDrop: DropRate;
+  readonly embedDrop: DropRate;
+  readonly layerDrop: DropRate;
 }
 
 /**
@@ -51,8 +70,10 @@ export function checkTransformer(
     mlpRatio = 4,
     length = 512,
   } = options;
+  const { wordDrop = 0, embedDrop = 0, attnDrop = 0, projDrop = 0, hiddenDrop = projDrop, layerDrop = 0 } = options;
+  const rates = { attnDrop, projDrop, hiddenDrop };
   const hidden = Math.floor(dim * mlpRatio);
-  const settings = new Settings(fn)
+  const settings = checkRates(new Settings(fn), { wordDrop, embedDrop, ...rates, layerDrop })
     .whole('vocabulary', vocabulary, 1)
     .whole('length', length, 1)
     .word('positions', positions, ['learned', 'sinusoidal'])
@@ -66,5 +87,5 @@ export function checkTransformer(
   more(settings).check(
     `write ${fn}({ vocabulary, ${fn === 'transformerEncoder' ? 'classes, ' : ''}length, dim, depth, heads, key })`,
   );
-  return { length, positions, dim, depth, heads, hidden };
+  return { length, positions, dim, depth, heads, hidden, rates, wordDrop, embedDrop, layerDrop };
 }

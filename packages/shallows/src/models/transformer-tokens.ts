@@ -1,6 +1,7 @@
 import { arange, type Device, type DType, Operator, scope, stack, type Tensor } from '@shallows/torch';
+import { Dropout, type DropRate, EmbeddingDropout } from '../dropout/index.js';
 import { ShallowsError } from '../errors.js';
-import { Embedding, Module } from '../nn/index.js';
+import { Embedding, evaluation, Module, type Pass } from '../nn/index.js';
 import { deriveKey, type Key } from '../random/index.js';
 
 const narrow = new Operator('aten::narrow');
@@ -19,6 +20,8 @@ export interface TokenEmbeddingOptions {
   /** The most tokens of a text, for learnt positions. */
   readonly length: number;
   readonly padding: number | null;
+  readonly wordDrop?: DropRate;
+  readonly embedDrop?: DropRate;
 }
 
 /**
@@ -27,25 +30,36 @@ export interface TokenEmbeddingOptions {
  * - `learned`: tokens[x] + positions[t], both from N(0, 0.02²) (Radford et al. 2019).
  * - `sinusoidal`: √dim · tokens[x] + p(t), tokens from N(0, 1 / dim), p as {@link sinusoidalPositions} (Vaswani et al.
  *   2017).
+ *
+ * Words are dropped before positions are added, numbers after it.
  */
 export class TokenEmbedding extends Module {
   readonly tokens: Embedding;
   readonly positions: Embedding | null;
+  readonly wordDrop: EmbeddingDropout;
+  readonly dropout: Dropout;
   readonly #scale: number | null;
 
-  constructor({ key, vocabulary, dim, positions, length, padding }: TokenEmbeddingOptions) {
+  constructor(options: TokenEmbeddingOptions) {
     super();
+    const { key, vocabulary, dim, positions, length, padding, wordDrop = 0, embedDrop = 0 } = options;
     const learned = positions === 'learned';
     const std = learned ? 0.02 : dim ** -0.5;
     this.tokens = new Embedding(vocabulary, dim, { key: deriveKey(key, 'tokens'), std, padding });
     this.positions = learned ? new Embedding(length, dim, { key: deriveKey(key, 'positions'), std }) : null;
+    this.wordDrop = new EmbeddingDropout(vocabulary, wordDrop);
+    this.dropout = new Dropout(embedDrop);
     this.#scale = learned ? null : Math.sqrt(dim);
   }
 
   /** @throws ShallowsError for what is no batch of tokens, or more of them than there are learnt positions */
-  override forward(x: Tensor): Tensor {
+  override forward(x: Tensor, pass: Pass = evaluation): Tensor {
+    return this.dropout.forward(this.#atPositions(x, pass), pass);
+  }
+
+  #atPositions(x: Tensor, pass: Pass): Tensor {
     const length = lengthOf(x, this.positions?.weight.shape[0] ?? Number.POSITIVE_INFINITY);
-    const vectors = this.tokens.forward(x);
+    const vectors = this.wordDrop.forward(this.tokens.forward(x), x, pass);
     if (this.positions !== null) {
       return add_.call([vectors, narrow.call([this.positions.weight, 0, 0, length])]) as Tensor;
     }

@@ -38,7 +38,7 @@ const networks: Record<string, { make: () => Module; inner: string; changing?: s
     inner: 'features.1.0',
   },
   efficientnet: {
-    make: () => efficientnet({ size: 'b0', widthFactor: 0.25, depthFactor: 0.5, ...common }),
+    make: () => efficientnet({ size: 'b0', widthFactor: 0.25, depthFactor: 0.5, headDrop: 0, ...common }),
     inner: 'features.5.1',
   },
 };

@@ -1,4 +1,5 @@
 import { empty, Operator, scope, type Tensor } from '@shallows/torch';
+import { Dropout, type DropRate, nameDropouts } from '../dropout/index.js';
 import { ShallowsError } from '../errors.js';
 import {
   Conv2d,
@@ -14,6 +15,7 @@ import {
 } from '../nn/index.js';
 import { both, Settings } from '../nn/settings.js';
 import { deriveKey, type Key } from '../random/index.js';
+import { checkRates } from './drop-rates.js';
 import { runBlocks, TransformerBlock } from './transformer-block.js';
 import { initLinears } from './transformer-init.js';
 
@@ -54,6 +56,16 @@ export interface VitOptions {
   readonly mlpRatio?: number;
   /** First γ of a LayerScale on each branch, such as 1e-5; null for none. */
   readonly layerScale?: number | null;
+  /** Rate of a dropout of the tokens at their positions. */
+  readonly posDrop?: DropRate;
+  /** Rate of a dropout of the attention weights. */
+  readonly attnDrop?: DropRate;
+  /** Rate of a dropout of the output of each branch. */
+  readonly projDrop?: DropRate;
+  /** Rate of a dropout inside of the feed-forward branches; `projDrop` unless given, as in PyTorch and timm. */
+  readonly hiddenDrop?: DropRate;
+  /** Rate of a dropout before the last layer. */
+  readonly headDrop?: DropRate;
 }
 
 /** Patches to tokens: `[B, channels, H, W]` to `[B, patches, dim]`, row by row. */
@@ -67,7 +79,7 @@ class PatchEmbedding extends Module {
     this.#image = both(image);
   }
 
-  override forward(x: Tensor): Tensor {
+  override forward(x: Tensor, pass: Pass = evaluation): Tensor {
     const { shape } = x;
     const [height, width] = this.#image;
     if (shape.length !== 4 || shape[2] !== height || shape[3] !== width) {
@@ -76,7 +88,7 @@ class PatchEmbedding extends Module {
           'resize them, or make the model with their size as image',
       );
     }
-    return transpose.call([flatten.call([this.proj.forward(x), 2]), 1, 2]) as Tensor;
+    return transpose.call([flatten.call([this.proj.forward(x, pass), 2]), 1, 2]) as Tensor;
   }
 }
 
@@ -87,8 +99,10 @@ export class VisionTransformer extends Module {
   /** `[1, 1 + patches, dim]` */
   readonly posEmbed: Parameter;
   readonly patchEmbed: PatchEmbedding;
+  readonly posDrop: Dropout;
   readonly blocks: readonly TransformerBlock[];
   readonly norm: LayerNorm;
+  readonly headDrop: Dropout;
   readonly head: Linear;
 
   constructor(options: VitOptions) {
@@ -96,8 +110,10 @@ export class VisionTransformer extends Module {
     const { size, classes, key, patch = 16, image = 224, channels = 3, mlpRatio = 4, layerScale = null } = options;
     const preset = Object.hasOwn(vitSizes, size) ? vitSizes[size] : vitSizes.ti;
     const { dim = preset.dim, depth = preset.depth, heads = preset.heads } = options;
+    const { posDrop = 0, attnDrop = 0, projDrop = 0, hiddenDrop = projDrop, headDrop = 0 } = options;
+    const rates = { attnDrop, projDrop, hiddenDrop };
     const hidden = Math.floor(dim * mlpRatio);
-    new Settings('vit')
+    checkRates(new Settings('vit'), { posDrop, ...rates, headDrop })
       .word('size', size, Object.keys(vitSizes))
       .whole('classes', classes, 1)
       .pair('patch', patch, 1)
@@ -120,13 +136,17 @@ export class VisionTransformer extends Module {
     );
     this.posEmbed = scope(() => new Parameter(truncatedNormal_(empty([1, 1 + patches, dim]), fill)));
     this.patchEmbed = new PatchEmbedding(channels, dim, patch, image, deriveKey(key, 'patchEmbed'));
+    this.posDrop = new Dropout(posDrop);
     this.blocks = Array.from(
       { length: depth },
-      (_, i) => new TransformerBlock(dim, { key: deriveKey(key, 'blocks', i), heads, hidden, eps: 1e-6, layerScale }),
+      (_, i) =>
+        new TransformerBlock(dim, { key: deriveKey(key, 'blocks', i), heads, hidden, eps: 1e-6, layerScale, ...rates }),
     );
     this.norm = new LayerNorm(dim, { eps: 1e-6 });
+    this.headDrop = new Dropout(headDrop);
     this.head = new Linear(dim, classes, { key: deriveKey(key, 'head') });
     initLinears(this, { key: deriveKey(key, 'linear'), std: 0.02, fill: 'truncated' });
+    nameDropouts(this);
   }
 
   /**
@@ -136,16 +156,17 @@ export class VisionTransformer extends Module {
    */
   override forward(x: Tensor, pass: Pass = evaluation): Tensor {
     return scope(() => {
-      const tokens = scope(() => this.#tokens(x));
+      const tokens = scope(() => this.posDrop.forward(this.#tokens(x, pass), pass));
       const y = runBlocks(this.blocks, tokens, null, pass);
       // The head reads the class token alone, and the norm treats each token for itself.
-      return this.head.forward(this.norm.forward(select.call([y, 1, 0]) as Tensor));
+      const first = this.norm.forward(select.call([y, 1, 0]) as Tensor);
+      return this.head.forward(this.headDrop.forward(first, pass), pass);
     });
   }
 
   /** The class token and those of the patches, at their positions. */
-  #tokens(x: Tensor): Tensor {
-    const patches = this.patchEmbed.forward(x);
+  #tokens(x: Tensor, pass: Pass): Tensor {
+    const patches = this.patchEmbed.forward(x, pass);
     const first = expand.call([this.clsToken, [x.shape[0] ?? 0, -1, -1]]);
     return add_.call([cat.call([[first, patches], 1]), this.posEmbed]) as Tensor;
   }

@@ -6,6 +6,7 @@ const operators = {
   relu: new Operator('aten::relu'),
   gelu: new Operator('aten::gelu'),
   silu: new Operator('aten::silu'),
+  selu: new Operator('aten::selu'),
   tanh: new Operator('aten::tanh'),
   sigmoid: new Operator('aten::sigmoid'),
 };
@@ -40,6 +41,16 @@ export class GELU extends Module {
 export class SiLU extends Module {
   override forward(x: Tensor): Tensor {
     return operators.silu.call([x]) as Tensor;
+  }
+}
+
+/**
+ * λ·x above 0, λα·(eˣ − 1) below, with λ = 1.0507 and α = 1.6733 (Klambauer et al. 2017). Any shape. For layers whose weights
+ * start from N(0, 1 / fanIn), with `AlphaDropout`.
+ */
+export class SELU extends Module {
+  override forward(x: Tensor): Tensor {
+    return operators.selu.call([x]) as Tensor;
   }
 }
 

@@ -1,15 +1,17 @@
 import { Operator, type Tensor } from '@shallows/torch';
 import { ShallowsError } from '../errors.js';
 import { deriveKey, type Key } from '../random/key.js';
+import { attend } from './attend.js';
 import { Linear } from './linear.js';
 import { Module } from './module.js';
+import { evaluation, type Pass } from './pass.js';
 import { Settings } from './settings.js';
+import type { StochasticLayer } from './stochastic.js';
 
 const reshape = new Operator('aten::reshape');
 const permute = new Operator('aten::permute');
 const unbind = new Operator('aten::unbind', 'int');
 const transpose = new Operator('aten::transpose', 'int');
-const attention = new Operator('aten::scaled_dot_product_attention');
 
 /** Options of {@link SelfAttention}. */
 export interface SelfAttentionOptions {
@@ -19,6 +21,10 @@ export interface SelfAttentionOptions {
   readonly key: Key;
   /** Whether a token sees only itself and those before it. */
   readonly causal?: boolean;
+  /** A dropout of the attention weights; where it is active the fused operator is not used. */
+  readonly attnDrop?: StochasticLayer | null;
+  /** A dropout of the output. */
+  readonly projDrop?: StochasticLayer | null;
 }
 
 /**
@@ -29,6 +35,8 @@ export class SelfAttention extends Module<readonly [x: Tensor, mask?: Tensor | n
   /** To queries, keys and values, in this order, each by heads. */
   readonly qkv: Linear;
   readonly proj: Linear;
+  readonly attnDrop: StochasticLayer | null;
+  readonly projDrop: StochasticLayer | null;
   readonly heads: number;
   readonly causal: boolean;
   readonly #headDim: number;
@@ -38,7 +46,7 @@ export class SelfAttention extends Module<readonly [x: Tensor, mask?: Tensor | n
    *
    * @throws ShallowsError for a dim that is no whole number from 1, heads that do not divide it, or without a key
    */
-  constructor(dim: number, { heads, key, causal = false }: SelfAttentionOptions) {
+  constructor(dim: number, { heads, key, causal = false, attnDrop = null, projDrop = null }: SelfAttentionOptions) {
     super();
     new Settings('SelfAttention')
       .whole('dim', dim, 1)
@@ -49,6 +57,8 @@ export class SelfAttention extends Module<readonly [x: Tensor, mask?: Tensor | n
       .check('write new SelfAttention(dim, { heads, key })');
     this.qkv = new Linear(dim, 3 * dim, { key: deriveKey(key, 'qkv') });
     this.proj = new Linear(dim, dim, { key: deriveKey(key, 'proj') });
+    this.attnDrop = attnDrop;
+    this.projDrop = projDrop;
     this.heads = heads;
     this.causal = causal;
     this.#headDim = dim / heads;
@@ -59,7 +69,7 @@ export class SelfAttention extends Module<readonly [x: Tensor, mask?: Tensor | n
    *   T]`. A query that may look nowhere gets 0 from all heads.
    * @throws ShallowsError for a mask where attention is causal
    */
-  override forward(x: Tensor, mask: Tensor | null = null): Tensor {
+  override forward(x: Tensor, mask: Tensor | null = null, pass: Pass = evaluation): Tensor {
     if (this.causal && mask !== null) {
       throw new ShallowsError(
         'SelfAttention: expected no mask beside causal: true, got one - ' +
@@ -67,9 +77,12 @@ export class SelfAttention extends Module<readonly [x: Tensor, mask?: Tensor | n
       );
     }
     const [batch = 0, tokens = 0, dim = 0] = x.shape;
-    const parts = reshape.call([this.qkv.forward(x), [batch, tokens, 3, this.heads, this.#headDim]]);
-    const [query, keys, values] = unbind.call([permute.call([parts, [2, 0, 3, 1, 4]])]) as Tensor[];
-    const heads = attention.call([query, keys, values, mask, 0, this.causal]);
-    return this.proj.forward(reshape.call([transpose.call([heads, 1, 2]), [batch, tokens, dim]]) as Tensor);
+    const parts = reshape.call([this.qkv.forward(x, pass), [batch, tokens, 3, this.heads, this.#headDim]]);
+    const [query, keys, values] = unbind.call([permute.call([parts, [2, 0, 3, 1, 4]])]) as [Tensor, Tensor, Tensor];
+    const rules = { mask, causal: this.causal, dropout: this.attnDrop };
+    const heads = attend({ query, keys, values }, rules, pass);
+    const joined = reshape.call([transpose.call([heads, 1, 2]), [-1, tokens, dim]]) as Tensor;
+    const y = this.proj.forward(joined, pass);
+    return this.projDrop === null ? y : this.projDrop.forward(y, pass);
   }
 }

@@ -2,7 +2,7 @@ import { noGrad, Operator, ones, scope, type Tensor, zeros } from '@shallows/tor
 import { ShallowsError } from '../errors.js';
 import { Module } from './module.js';
 import { Buffer, Parameter } from './parameter.js';
-import { evaluation, type Pass } from './pass.js';
+import { evaluation, type Pass, passSlot } from './pass.js';
 import { recomputingSlot } from './recomputing.js';
 import { Settings } from './settings.js';
 
@@ -17,12 +17,28 @@ export interface BatchNormOptions {
   readonly momentum?: number;
 }
 
+/** What a batch normalisation works with; the running statistics are null where they must not move. All tensors `[C]`. */
+export interface BatchNormState {
+  readonly weight: Tensor;
+  readonly bias: Tensor;
+  readonly runningMean: Tensor | null;
+  readonly runningVar: Tensor | null;
+  readonly momentum: number;
+  readonly eps: number;
+}
+
+/**
+ * Where a training pass has a batch normalisation of its own: one whose μ and σ² are those of more rows than the pass sees,
+ * such as of all data-parallel ranks. It moves the running statistics as {@link BatchNorm2d} does.
+ */
+export const syncBatchNormSlot = passSlot<(x: Tensor, state: BatchNormState) => Tensor>('sync-batch-norm');
+
 /**
  * Normalises each channel: y = γ · (x − μ) / √(σ² + ε) + β. Input and output `[B, C, H, W]`.
  *
- * A training pass takes μ and the biased σ² from the batch and moves the running statistics,
- * r ← (1 − momentum) · r + momentum · batch; every other pass takes the running ones and changes nothing. A training pass
- * that recomputes takes the batch's and changes nothing. (Ioffe and Szegedy 2015.)
+ * A training pass takes μ and the biased σ² from the batch, or from all ranks' with a `syncBatchNormSlot`, and moves the
+ * running statistics, r ← (1 − momentum) · r + momentum · batch; every other pass takes the running ones and changes nothing.
+ * A training pass that recomputes takes the batch's and changes nothing. (Ioffe and Szegedy 2015.)
  */
 export class BatchNorm2d extends Module {
   /** γ, `[C]` */
@@ -63,10 +79,13 @@ export class BatchNorm2d extends Module {
   override forward(x: Tensor, pass: Pass = evaluation): Tensor {
     const { training } = pass;
     const { weight, bias, runningMean, runningVar, momentum, eps } = this;
-    requireImages(x.shape, training);
+    const synchronised = training ? pass.get(syncBatchNormSlot) : undefined;
+    requireImages(x.shape, training && synchronised === undefined);
     const again = training && pass.get(recomputingSlot) === true;
     const [mean, variance] = again ? [null, null] : [runningMean, runningVar];
-    const y = batchNorm.call([x, weight, bias, mean, variance, training, momentum, eps, true]) as Tensor;
+    const y =
+      synchronised?.(x, { weight, bias, runningMean: mean, runningVar: variance, momentum, eps }) ??
+      (batchNorm.call([x, weight, bias, mean, variance, training, momentum, eps, true]) as Tensor);
     if (training && !again) noGrad(() => add_.call([this.numBatchesTracked, 1]));
     return y;
   }

@@ -1,9 +1,13 @@
 import { Operator, type Tensor } from '@shallows/torch';
 import type { Key } from '../random/key.js';
+import { type PaddingMode, padded, paddingModes } from './conv-padding.js';
+import { withDroppedWeight } from './drop-weights.js';
 import { uniformBias, uniformWeight } from './linear.js';
 import { Module } from './module.js';
 import type { Parameter } from './parameter.js';
+import { evaluation, type Pass } from './pass.js';
 import { both, type Pair, Settings } from './settings.js';
+import { isActive, type StochasticLayer } from './stochastic.js';
 
 const conv2d = new Operator('aten::conv2d');
 
@@ -12,8 +16,10 @@ export interface Conv2dOptions {
   /** Where the first weights come from. */
   readonly key: Key;
   readonly stride?: Pair;
-  /** Zeros added on each side. */
+  /** Places added on each side. */
   readonly padding?: Pair;
+  /** What is added there. */
+  readonly paddingMode?: PaddingMode;
   readonly dilation?: Pair;
   /** Inputs and outputs are split into this many groups that do not see each other. */
   readonly groups?: number;
@@ -35,6 +41,9 @@ export class Conv2d extends Module {
   readonly padding: readonly [height: number, width: number];
   readonly dilation: readonly [height: number, width: number];
   readonly groups: number;
+  readonly paddingMode: PaddingMode;
+  /** Drops weights at random, see `attachDropConnect`; null for none. */
+  dropConnect: StochasticLayer | null = null;
 
   /**
    * Starts as PyTorch's layer does: weight and bias from U(−1/√fanIn, 1/√fanIn), a function of the key.
@@ -45,7 +54,7 @@ export class Conv2d extends Module {
     inChannels: number,
     outChannels: number,
     kernelSize: Pair,
-    { key, stride = 1, padding = 0, dilation = 1, groups = 1, bias = true }: Conv2dOptions,
+    { key, stride = 1, padding = 0, paddingMode = 'zeros', dilation = 1, groups = 1, bias = true }: Conv2dOptions,
   ) {
     super();
     // Written so that what is no number passes here: it has its own message.
@@ -56,6 +65,7 @@ export class Conv2d extends Module {
       .pair('kernelSize', kernelSize, 1)
       .pair('stride', stride, 1)
       .pair('padding', padding, 0)
+      .word('paddingMode', paddingMode, paddingModes)
       .pair('dilation', dilation, 1)
       .whole('groups', groups, 1)
       .expect(divides(inChannels), 'groups', `a divisor of the ${inChannels} inChannels`, groups)
@@ -71,9 +81,18 @@ export class Conv2d extends Module {
     this.padding = both(padding);
     this.dilation = both(dilation);
     this.groups = groups;
+    this.paddingMode = paddingMode;
   }
 
-  override forward(x: Tensor): Tensor {
-    return conv2d.call([x, this.weight, this.bias, this.stride, this.padding, this.dilation, this.groups]) as Tensor;
+  override forward(x: Tensor, pass: Pass = evaluation): Tensor {
+    const { weight, dropConnect } = this;
+    if (!isActive(dropConnect, pass)) return this.#convolve(x, weight);
+    return withDroppedWeight(dropConnect, weight, x, pass, (rows, left) => this.#convolve(rows, left));
+  }
+
+  #convolve(x: Tensor, weight: Tensor): Tensor {
+    const { bias, stride, padding, paddingMode, dilation, groups } = this;
+    if (paddingMode === 'zeros') return conv2d.call([x, weight, bias, stride, padding, dilation, groups]) as Tensor;
+    return conv2d.call([padded(x, paddingMode, padding), weight, bias, stride, 0, dilation, groups]) as Tensor;
   }
 }

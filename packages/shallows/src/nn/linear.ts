@@ -1,9 +1,12 @@
 import { empty, Operator, scope, type Tensor } from '@shallows/torch';
 import { deriveKey, type Key } from '../random/key.js';
+import { withDroppedWeight } from './drop-weights.js';
 import { kaimingUniform_, uniform_ } from './init.js';
 import { Module } from './module.js';
 import { Parameter } from './parameter.js';
+import { evaluation, type Pass } from './pass.js';
 import { Settings } from './settings.js';
+import { isActive, type StochasticLayer } from './stochastic.js';
 
 const linear = new Operator('aten::linear');
 
@@ -20,6 +23,8 @@ export class Linear extends Module {
   readonly weight: Parameter;
   /** `[outFeatures]` */
   readonly bias: Parameter | null;
+  /** Drops weights at random, see `attachDropConnect`; null for none. */
+  dropConnect: StochasticLayer | null = null;
 
   /**
    * Starts as PyTorch's layer does: weight and bias from U(−1/√inFeatures, 1/√inFeatures), a function of the key.
@@ -38,8 +43,10 @@ export class Linear extends Module {
     this.bias = bias ? uniformBias(outFeatures, inFeatures, key) : null;
   }
 
-  override forward(x: Tensor): Tensor {
-    return linear.call([x, this.weight, this.bias]) as Tensor;
+  override forward(x: Tensor, pass: Pass = evaluation): Tensor {
+    const { weight, bias, dropConnect } = this;
+    if (!isActive(dropConnect, pass)) return linear.call([x, weight, bias]) as Tensor;
+    return withDroppedWeight(dropConnect, weight, x, pass, (rows, left) => linear.call([rows, left, bias]) as Tensor);
   }
 }
 

@@ -133,7 +133,7 @@ export abstract class Module<Inputs extends readonly unknown[] = readonly [x: Te
 }
 
 /** A module of whatever inputs and output. */
-export type AnyModule = Module<readonly never[], unknown>;
+export type AnyModule = Module<never, unknown>;
 
 const floatingTypes: readonly DType[] = ['float32', 'float64', 'float16', 'bfloat16'];
 

@@ -1,4 +1,5 @@
 import type { Key } from '../random/key.js';
+import { CallCounts } from './call-counts.js';
 
 /** What a forward pass is for. Only `training` and `monte-carlo` may be random. */
 export type PassMode = 'evaluation' | 'training' | 'monte-carlo';
@@ -33,17 +34,26 @@ export function passSlot<T>(name: string): PassSlot<T> {
   return Object.freeze({ name });
 }
 
+/** Where a pass counts the calls of the places that draw; none in evaluation. */
+export const callsSlot = passSlot<CallCounts>('calls');
+
 /** The pass of plain, deterministic evaluation: the default of every `forward`. */
 export const evaluation: Pass = createPass('evaluation', null, new Map());
 
-/** A pass that trains: batch statistics are used and updated, branches and units may drop. */
+/**
+ * A pass that trains: batch statistics are used and updated, branches and units may drop. Make one for each forward pass:
+ * what a second one through the same pass draws is other than in the first.
+ */
 export function trainingPass({ key = null }: { readonly key?: Key | null } = {}): Pass {
-  return createPass('training', key, new Map());
+  return createPass('training', key, new Map()).with(callsSlot, new CallCounts());
 }
 
-/** A pass that evaluates but keeps the model's randomness: one sample of a Monte-Carlo prediction. */
+/**
+ * A pass that evaluates but keeps the model's randomness: one sample of a Monte-Carlo prediction, or one for each row with
+ * `rowKeysSlot`. Make one for each forward pass.
+ */
 export function monteCarloPass({ key }: { readonly key: Key }): Pass {
-  return createPass('monte-carlo', key, new Map());
+  return createPass('monte-carlo', key, new Map()).with(callsSlot, new CallCounts());
 }
 
 function createPass(mode: PassMode, key: Key | null, slots: ReadonlyMap<PassSlot<unknown>, unknown>): Pass {

@@ -66,8 +66,8 @@ function isContainer(value: object): boolean {
 
 const snakeNames = new Map<string, string>();
 
-/** `runningMean` → `running_mean`, `conv1` → `conv1`, `toQKV` → `to_qkv`. */
-function snakeCase(name: string): string {
+/** @internal `runningMean` → `running_mean`, `conv1` → `conv1`, `toQKV` → `to_qkv`. */
+export function snakeCase(name: string): string {
   let found = snakeNames.get(name);
   if (found === undefined) {
     const parts = name.replace(/(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])/g, '_');

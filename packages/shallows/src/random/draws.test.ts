@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { bernoulli, uniform, uniforms } from './draws.js';
-import { permutation, randint } from './integers.js';
+import { permutation, randint, randints } from './integers.js';
 import { deriveKey, rootKey } from './key.js';
 import { normal, normals } from './normals.js';
 
@@ -126,8 +126,18 @@ describe('randint', () => {
     expect(chiSquare(bins, N)).toBeLessThan(13.816);
   });
 
+  test('many at once are the single ones, refused draws included', () => {
+    // Of a bound just above 2^31, nearly every second draw is refused and drawn anew.
+    for (const bound of [1, 7, 2 ** 31 + 1, 2 ** 32]) {
+      const many = randints(key, bound, 101);
+      expect([...many]).toEqual(Array.from({ length: 101 }, (_, i) => randint(key, bound, i)));
+    }
+    expect(randints(key, 3, 0)).toHaveLength(0);
+  });
+
   test.each([0, -1, 1.5, Number.NaN, 2 ** 32 + 1])('refuses the bound %s', (bound) => {
     expect(() => randint(key, bound)).toThrow('randint: expected a bound');
+    expect(() => randints(key, bound, 2)).toThrow('randint: expected a bound');
   });
 });
 

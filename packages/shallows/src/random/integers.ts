@@ -46,6 +46,18 @@ export function randint(key: Key, bound: number, index = 0): number {
 }
 
 /**
+ * The first `count` whole numbers from 0 to `bound − 1` under a key: `randints(key, bound, n)[i] === randint(key, bound, i)`.
+ *
+ * @param into receives them in place of a new array, `[count]`
+ */
+export function randints(key: Key, bound: number, count: number, into = new Uint32Array(count)): Uint32Array {
+  if (count > 0) into[0] = randint(key, bound);
+  const held = { block: -1 };
+  for (let i = 1; i < count; i++) into[i] = bounded(key, INTEGER, bound, i, held);
+  return into;
+}
+
+/**
  * The numbers 0 to `count − 1` in random order, each order equally likely up to the 64 bits of the key.
  *
  * Fisher and Yates' shuffle with unbiased draws; a function of (key, count).

@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { buildModel, buildOptimizer, buildSchedule, forecastDepth } from './build.js';
+import { buildModel, forecastDepth } from './build.js';
 import { parseRecipe } from './parse.js';
 import type { Recipe } from './schema.js';
+import { buildOptimizer, buildSchedule } from './training-parts.js';
 
 const paper = readFileSync(new URL('../../../../recipes/resnet110-cifar10.yaml', import.meta.url), 'utf8');
 const recipe = (...overrides: string[]): Recipe => parseRecipe(paper, { overrides });

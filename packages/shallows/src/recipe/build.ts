@@ -1,4 +1,3 @@
-import { zeros } from '@shallows/torch';
 import {
   type Advice,
   applyPolicy,
@@ -10,20 +9,11 @@ import {
   type RatedSite,
   type Work,
 } from '../depth/index.js';
-import {
-  constantSchedule,
-  cosineSchedule,
-  type LearningRateSchedule,
-  type Module,
-  multiStepSchedule,
-  oneCycleSchedule,
-  SGD,
-  warmupSchedule,
-} from '../nn/index.js';
+import type { Module } from '../nn/index.js';
 import { deriveKey, type Key, rootKey } from '../random/index.js';
-import { type Timeline, timeToBatches } from '../time/index.js';
 import { adviseRecipe } from './advise.js';
-import { createRecipeModel, type PictureShape } from './model.js';
+import { createRecipeModel } from './model.js';
+import { inputOfRecipe, type ModelInput, zeroRows } from './model-input.js';
 import { buildPolicy } from './policy.js';
 import type { Recipe } from './schema.js';
 
@@ -39,10 +29,10 @@ export interface BuiltModel {
 /**
  * The model of a recipe: its weights are a function of the recipe's seed.
  *
- * @param picture what it is for; as far as the recipe says unless given
+ * @param input what it is for; as far as the recipe says unless given
  */
-export function buildModel(recipe: Recipe, picture: PictureShape = pictureOf(recipe)): BuiltModel {
-  const model = createRecipeModel(recipe.model, picture, recipeKeys(recipe.seed).model);
+export function buildModel(recipe: Recipe, input: ModelInput = inputOfRecipe(recipe)): BuiltModel {
+  const model = createRecipeModel(recipe.model, input, recipeKeys(recipe.seed).model);
   try {
     const { depth } = recipe;
     const policy = buildPolicy(depth);
@@ -64,41 +54,6 @@ export function recipeKeys(seed: number): Readonly<Record<'model' | 'data' | 'ru
   return { model: deriveKey(root, 'model'), data: deriveKey(root, 'data'), run: deriveKey(root, 'run') };
 }
 
-/** The optimizer of a recipe over the parameters of a model. */
-export function buildOptimizer({ optimizer: { lr, momentum, nesterov, weightDecay } }: Recipe, model: Module): SGD {
-  return new SGD(model.parameters(), { lr, momentum, nesterov, weightDecay });
-}
-
-/** The factor on the learning rate at each step of a run of `timeline.duration` batches. */
-export function buildSchedule(
-  { schedule }: Recipe,
-  timeline: Timeline & { readonly duration: number },
-): LearningRateSchedule {
-  const { duration } = timeline;
-  switch (schedule.kind) {
-    case 'constant':
-      return constantSchedule();
-    case 'multi-step': {
-      const milestones = schedule.milestones.map((milestone) => timeToBatches(milestone, timeline));
-      return multiStepSchedule({ milestones, gamma: schedule.gamma });
-    }
-    case 'cosine': {
-      // A warmup in other units than the duration may turn out as long as the run.
-      const warmup = Math.min(timeToBatches(schedule.warmup, timeline), duration - 1);
-      const next = cosineSchedule({ steps: duration - warmup, final: schedule.final });
-      return warmup === 0 ? next : warmupSchedule({ steps: warmup, next });
-    }
-    case 'one-cycle':
-      return oneCycleSchedule({ steps: duration, peak: schedule.peak });
-  }
-}
-
-/** The pictures of a recipe, as far as it says: 32 pixels a side where the files do, grey in IDX format, as MNIST's are. */
-export function pictureOf({ data }: Recipe): PictureShape {
-  const side = 'size' in data ? data.size : 32;
-  return [data.kind === 'idx' ? 1 : 3, side, side];
-}
-
 /** What a recipe would drop and save, known before any training. */
 export interface DepthForecast {
   readonly sites: readonly { readonly name: string; readonly requested: number; readonly flops: number }[];
@@ -117,8 +72,8 @@ export interface DepthForecast {
 export function forecastDepth(recipe: Recipe): DepthForecast {
   const { model, policy, sites } = buildModel(recipe);
   using _ = model;
-  const picture = pictureOf(recipe);
-  const work = workOf(model, picture);
+  const input = inputOfRecipe(recipe);
+  const work = workOf(model, input);
   const masked = policy?.execution === 'mask';
   const tallies = sites.map(({ name, drop }) => ({
     ...{ name, requested: drop, masked },
@@ -133,19 +88,19 @@ export function forecastDepth(recipe: Recipe): DepthForecast {
     flops: { full: work.totalFlops, expected: Math.round(work.totalFlops * (1 - saved)) },
     parameters: model.parameterCount,
     policy,
-    advice: policy === null ? [] : adviseRecipe(recipe, model, policy, sites, projectedSites(model, picture)),
+    advice: policy === null ? [] : adviseRecipe(recipe, model, policy, sites, projectedSites(model, input)),
   };
 }
 
-/** FLOPs of a model's forward pass on one picture. */
-export function workOf(model: Module, picture: PictureShape): Work {
-  using x = zeros([1, ...picture]);
+/** FLOPs of a model's forward pass on one row. */
+export function workOf(model: Module, input: ModelInput): Work {
+  using x = zeroRows(input);
   return measureWork((pass) => model.forward(x, pass));
 }
 
 /** The sites whose module has weights that no branch has: those of a shortcut. */
-function projectedSites(model: Module, picture: PictureShape): readonly string[] {
-  using x = zeros([1, ...picture]);
+function projectedSites(model: Module, input: ModelInput): readonly string[] {
+  using x = zeroRows(input);
   const { learnt, always, branches } = branchParameters(model, (pass) => model.forward(x, pass));
   const outside = learnt.filter((key) => always.includes(key));
   return branches.flatMap(({ site }) => (outside.some((key) => key.startsWith(`${site}.`)) ? [site] : []));

@@ -1,59 +1,50 @@
 import { join } from 'node:path';
-import { loadSafetensors, setNumThreads, zeros } from '@shallows/torch';
-import {
-  earlyExit,
-  findSites,
-  measureWork,
-  setEvaluation,
-  sitesToPrune,
-  skippedSites,
-  skipSites,
-} from '../depth/index.js';
+import { loadSafetensors, setNumThreads } from '@shallows/torch';
+import type { Dataset } from '../data/index.js';
+import { setEvaluation } from '../depth/index.js';
 import { ShallowsError } from '../errors.js';
 import { evaluation, type Module, type Pass } from '../nn/index.js';
-import { dataRecord, type RunRecord, runFiles } from '../track/index.js';
-import { type Evaluation, evaluateModel } from '../train/index.js';
+import {
+  type CalibrationMeasures,
+  dataRecord,
+  type RunRecord,
+  runFiles,
+  type SkippedDepth,
+  type StoredEvaluation,
+} from '../track/index.js';
+import { type Evaluation, evaluateModel, gapOf, objectiveOf } from '../train/index.js';
 import { buildModel } from './build.js';
+import { calibrate } from './evaluate/calibrate.js';
+import { classify, logitsOf } from './evaluate/classify.js';
+import { regress } from './evaluate/regress.js';
+import { type EvaluationRequest, requireFits } from './evaluate/request.js';
+import { withoutSkips } from './evaluate/skips.js';
+import { inputOfData } from './model-input.js';
 import { parseRecipe } from './parse.js';
 import { loadRecipeData } from './prepare.js';
-
-/** Branches that an evaluation leaves out; several of these leave out what any of them does. */
-export interface EvaluationSkips {
-  /** Names of sites. */
-  readonly skip?: readonly string[];
-  /** How many sites run, from the first on; the branches after them do not. */
-  readonly exitAfter?: number;
-  /** Share of the blocks that stays, in [0, 1]; those with the highest drop rates go first. */
-  readonly pruneTo?: number;
-}
 
 /** The metrics of a run, and which network has them. */
 export interface RunEvaluation extends Evaluation {
   /** What was left out; absent where nothing was asked for. */
   readonly depth?: SkippedDepth;
-}
-
-/** What an evaluation left out. */
-export interface SkippedDepth {
-  /** Names of the sites, in forward order. */
-  readonly skipped: readonly string[];
-  /** Sites that ran. */
-  readonly active: number;
-  /** Share of the forward FLOPs of the whole model. */
-  readonly workSaved: number;
+  /** What random passes say; absent where none were asked for. */
+  readonly passes?: NonNullable<StoredEvaluation['passes']>;
+  /** Of the plain prediction, then of the mean of the passes; absent where not asked for. */
+  readonly calibration?: NonNullable<StoredEvaluation['calibration']>;
 }
 
 /**
  * Computes the metrics of a run anew from its saved weights and the data of its recipe: nothing is random. With skips,
- * those of the smaller network that is left.
+ * those of the smaller network that is left. With random passes and calibration, also what these say of the validation set:
+ * masks follow from the seed and the number of the row, so that the numbers are the same whenever it is done.
  *
  * @throws ShallowsError where the weights are not there, the data are no longer those of the run, or as `skipSites`,
- *   `earlyExit` and `sitesToPrune`
+ *   `earlyExit` and `sitesToPrune`; EvaluationRequestError for a request that does not fit the run
  */
 export async function evaluateRun(
   folder: string,
   record: RunRecord,
-  skips: EvaluationSkips = {},
+  request: EvaluationRequest = {},
 ): Promise<RunEvaluation> {
   const recipe = parseRecipe(JSON.stringify(record.recipe), { file: join(folder, runFiles.record) });
   if (recipe.train.threads !== undefined) setNumThreads(recipe.train.threads);
@@ -64,45 +55,42 @@ export async function evaluateRun(
       `evaluateRun: expected the data of the run (${record.data.digest.slice(0, 12)}), got others (${digest.slice(0, 12)}) - restore the files of its recipe's data`,
     );
   }
-  const { model, policy } = buildModel(recipe, data.train.shape);
+  const input = inputOfData(data.train, recipe);
+  const { model, policy } = buildModel(recipe, input);
   using _ = model;
   if (policy !== null) setEvaluation(model, policy, record.factor);
   model.loadStateDict(loadSafetensors(join(folder, runFiles.model)).tensors);
-  const { size, shape } = data.train;
-  const left = Object.keys(skips).length === 0 ? null : withoutSkips(model, skips, shape);
-  const options = left === null ? { normalise: data } : { normalise: data, pass: left.pass };
-  const metrics = metricsOf(
-    evaluateModel(model, data.train, { ...options, rows: Math.min(recipe.train.trainSubset, size) }),
-    evaluateModel(model, data.validation, options),
-  );
-  return left === null ? metrics : { ...metrics, depth: left.depth };
-}
-
-/** The pass that leaves out what is asked for, and what that is. */
-function withoutSkips(
-  model: Module,
-  { skip = [], exitAfter, pruneTo }: EvaluationSkips,
-  picture: readonly [channels: number, height: number, width: number],
-): { readonly pass: Pass; readonly depth: SkippedDepth } {
-  const pruned = pruneTo === undefined ? [] : sitesToPrune(model, { keepFraction: pruneTo });
-  const leave = (start: Pass): Pass =>
-    skipSites(model, [...skip, ...pruned], exitAfter === undefined ? start : earlyExit(model, exitAfter, start));
-  const pass = leave(evaluation);
-  const gone = skippedSites(pass);
-  const names = findSites(model).flatMap(({ name, droppable }) => (droppable ? [name] : []));
-  using x = zeros([1, ...picture]);
-  const flops = (by: (pass: Pass) => Pass): number => measureWork((each) => model.forward(x, by(each))).totalFlops;
+  requireFits(request, data.validation, model, input);
+  const left = withoutSkips(model, request, input);
+  const pass = left?.pass ?? evaluation;
+  const rows = Math.min(recipe.train.trainSubset, data.train.size);
+  const train = await evaluateModel(model, data.train, { pass, rows });
+  const validation = await evaluateModel(model, data.validation, { pass });
+  const metrics = { train, validation, gap: gapOf(objectiveOf(data.train), train, validation) };
   return {
-    pass,
-    depth: {
-      skipped: names.filter((name) => gone.has(name)),
-      active: names.length - gone.size,
-      workSaved: 1 - flops(leave) / flops((whole) => whole),
-    },
+    ...metrics,
+    ...(left === null ? {} : { depth: left.depth }),
+    ...(await beyondMetrics(model, data.validation, request, { pass, noise: train.loss })),
   };
 }
 
-function metricsOf(train: Evaluation['train'], validation: Evaluation['validation']): Evaluation {
-  const gap = { loss: validation.loss - train.loss, accuracy: train.accuracy - validation.accuracy };
-  return { train, validation, gap };
+async function beyondMetrics(
+  model: Module,
+  dataset: Dataset,
+  request: EvaluationRequest,
+  { pass, noise }: { readonly pass: Pass; readonly noise: number },
+): Promise<Pick<RunEvaluation, 'passes' | 'calibration'>> {
+  const { monteCarlo, calibrate: calibrates = false } = request;
+  if (monteCarlo === undefined && !calibrates) return {};
+  if (dataset.task !== 'classification') {
+    return monteCarlo === undefined ? {} : { passes: await regress(model, dataset, monteCarlo, noise) };
+  }
+  const { passes, logits, mean, classes, targets } = await classify(model, dataset, request, pass);
+  const plain = (): CalibrationMeasures => calibrate('plain', { logits, classes, targets });
+  const averaged = (p: Float64Array): CalibrationMeasures =>
+    calibrate('mean of the passes', { logits: logitsOf(p), classes, targets });
+  return {
+    ...(passes === null ? {} : { passes }),
+    ...(calibrates ? { calibration: mean === null ? [plain()] : [plain(), averaged(mean)] } : {}),
+  };
 }

@@ -9,10 +9,16 @@ export function keysAt(path: readonly PropertyKey[], value: unknown): Kinds | nu
   let schema: z.ZodType | undefined;
   let at: unknown = value;
   let shape: Readonly<Record<string, unknown>> = sections;
-  for (const key of path) {
-    if (typeof key !== 'string' || !Object.hasOwn(shape, key)) return null;
-    schema = unwrap(shape[key]);
-    at = field(at, key);
+  for (const [place, key] of path.entries()) {
+    if (schema instanceof z.ZodArray && typeof key === 'number') {
+      schema = unwrap(schema.element);
+      at = Array.isArray(at) ? at[key] : undefined;
+    } else {
+      if (typeof key !== 'string' || !Object.hasOwn(shape, key)) return null;
+      schema = unwrap(shape[key]);
+      at = field(at, key);
+    }
+    if (schema instanceof z.ZodArray && place < path.length - 1) continue;
     const object = schema instanceof z.ZodDiscriminatedUnion ? optionOf(schema, field(at, 'kind')) : schema;
     if (!(object instanceof z.ZodObject)) return null;
     shape = object.shape;

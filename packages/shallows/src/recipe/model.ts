@@ -1,7 +1,9 @@
+import { ShallowsError } from '../errors.js';
 import { createModel, swinSizes, vitSizes } from '../models/index.js';
 import type { Module } from '../nn/index.js';
 import type { Key } from '../random/index.js';
 import type { LooseSections } from './loose.js';
+import type { ModelInput } from './model-input.js';
 import type { Recipe } from './schema.js';
 
 type Model = Recipe['model'];
@@ -9,8 +11,44 @@ type Model = Recipe['model'];
 /** Channels, height and width of the pictures that a model is for. */
 export type PictureShape = readonly [channels: number, height: number, width: number];
 
-/** The model that a recipe names: its weights are a function of the key, its input is a batch of such pictures. */
-export function createRecipeModel(model: Model, [channels, height, width]: PictureShape, key: Key): Module {
+/** @throws ShallowsError for inputs that are no pictures */
+export function pictureShape({ name, inputShape }: { name: string; inputShape: readonly number[] }): PictureShape {
+  const [channels, height, width, ...more] = inputShape;
+  if (channels !== undefined && height !== undefined && width !== undefined && more.length === 0) {
+    return [channels, height, width];
+  }
+  throw new ShallowsError(
+    `recipe: expected pictures for the model, got inputs [${inputShape.join(', ')}] of ${name} - choose a model for such data`,
+  );
+}
+
+/**
+ * The model that a recipe names: its weights are a function of the key.
+ *
+ * @param input what it is for
+ * @throws ShallowsError for another shape than the model is for
+ */
+export function createRecipeModel(model: Model, { shape, outputs }: ModelInput, key: Key): Module {
+  switch (model.kind) {
+    case 'mlp': {
+      const { classes: _, ...options } = model;
+      return createModel('mlp', { ...options, inputs: shape.reduce((a, b) => a * b, 1), outputs, key });
+    }
+    case 'lstm': {
+      const { classes: _, vocabulary, ...options } = model;
+      const input = vocabulary === undefined ? { inputs: shape.at(-1) ?? 1 } : { vocabulary };
+      return createModel('lstm', { ...options, ...input, outputs, key });
+    }
+    default:
+      return createPictureModel(model, pictureShape({ name: 'the data', inputShape: shape }), key);
+  }
+}
+
+function createPictureModel(
+  model: Exclude<Model, { kind: 'mlp' | 'lstm' }>,
+  [channels, height, width]: PictureShape,
+  key: Key,
+): Module {
   switch (model.kind) {
     case 'cifar-resnet':
       return createModel('cifar-resnet', { ...model, channels, key });
@@ -29,8 +67,10 @@ export function createRecipeModel(model: Model, [channels, height, width]: Pictu
   }
 }
 
-/** What events and records call a model: `cifar-resnet-110`, `vit-ti`. */
+/** What events and records call a model: `cifar-resnet-110`, `vit-ti`, `mlp-128x128`, `lstm-128`. */
 export function modelName(model: Model): string {
+  if (model.kind === 'mlp') return `mlp-${(model.hidden ?? [128, 128]).join('x')}`;
+  if (model.kind === 'lstm') return `${model.cell ?? 'lstm'}-${String(model.hidden ?? 128)}`;
   return `${model.kind}-${String('size' in model ? model.size : model.depth)}`;
 }
 

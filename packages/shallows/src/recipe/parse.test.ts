@@ -41,8 +41,9 @@ describe('a recipe', () => {
         augment: { flip: false },
       },
       depth: { kind: 'none' },
-      optimizer: { kind: 'sgd', lr: 0.1, momentum: 0, nesterov: false, weightDecay: 0 },
-      schedule: { kind: 'constant' },
+      optimizer: { kind: 'sgd', lr: 0.1, exempt: 'none', momentum: 0, nesterov: false, weightDecay: 0 },
+      schedule: { kind: 'constant', warmup: '0ba' },
+      algorithms: [],
       train: {
         duration: '1ep',
         batchSize: 128,
@@ -51,7 +52,13 @@ describe('a recipe', () => {
         logEvery: 10,
         microbatches: 1,
         dropLast: false,
+        precision: 'float32',
+        channelsLast: false,
+        deterministic: false,
+        onNonFinite: 'stop',
+        logGradNorm: false,
       },
+      checkpoint: { kind: 'local', every: '1ep', keep: 2, grace: '30sec' },
       track: { kind: 'local', path: 'runs' },
     });
   });
@@ -127,7 +134,7 @@ track: local
     expect(problems(text)).toBe(`\
 r.yaml:1:7: name: expected a name of up to 100 letters, digits, dots, dashes and underscores, got "no/slashes" - choose what names the folder of the run
 r.yaml:2:7: seed: expected a whole number of at least 0, got -1 - write any whole number, all randomness of a run follows from it
-r.yaml:3:1: lr: expected one of the keys name, seed, model, data, depth, optimizer, schedule, train, track, got "lr" - did you mean 'optimizer.lr'?
+r.yaml:3:1: lr: expected one of the keys name, seed, model, data, depth, optimizer, schedule, algorithms, train, checkpoint, track, got "lr" - did you mean 'optimizer.lr'?
 r.yaml:6:10: model.depth: expected a depth of 6n + 2 layers, got 111 - choose 20, 32, 44, 56, 110 or 1202
 r.yaml:7:12: model.classes: expected 10 for cifar10, got 12 - write classes: 10
 r.yaml:10:14: data.augment.crop.padding: expected a whole number from 1 to 64, got nothing - write the pixels of zeros on each side before the random crop, 4 for CIFAR
@@ -136,10 +143,10 @@ r.yaml:10:41: data.augment.flip: expected true or false, got "yes" - write true
 r.yaml:13:13: depth.schedule: expected one of linear, linspace, ramp, uniform, exp, log, sine, sigmoid, list, got "liner" - did you mean 'linear'?
 r.yaml:17:7: optimizer.lr: expected a number above 0, at most 1000000, got "0.1" - write the number without quotes
 r.yaml:19:13: optimizer.nesterov: expected false without momentum, got true - write momentum: 0.9 or nesterov: false
-r.yaml:20:3: optimizer.weight_decay: expected one of the keys kind, lr, momentum, nesterov, weightDecay, got "weight_decay" - did you mean 'weightDecay'?
+r.yaml:20:3: optimizer.weight_decay: expected one of the keys kind, lr, exempt, momentum, nesterov, weightDecay, got "weight_decay" - did you mean 'weightDecay'?
 r.yaml:21:61: schedule.milestones.2: expected a time such as 10ep, 100ba or 0.5dur, got 9 - add a unit, such as 9ep
 r.yaml:23:13: train.duration: expected a time such as 10ep, 100ba or 0.5dur, got 500 - add a unit, such as 500ep
-r.yaml:24:14: train.batchSize: expected a whole number from 1 to 1000000, got 12.5 - write the images in a step, 128 in the paper
+r.yaml:24:14: train.batchSize: expected a whole number from 1 to 1000000, got 12.5 - write the rows in a step, 128 in the paper; with several processes, of all together
 r.yaml:25:8: track: expected a section, got "local" - write its keys: kind, path`);
   });
 
@@ -245,7 +252,7 @@ r.yaml:25:8: track: expected a section, got "local" - write its keys: kind, path
     const text = small.replace('train:', 'tain:\n\t- x\ntrain:').replace('lr: 0.1', 'lr: -1');
     expect(problems(text)).toBe(`\
 r.yaml:4:29: optimizer.lr: expected a number above 0, at most 1000000, got -1 - write the highest learning rate of the schedule, 0.1 in the paper
-r.yaml:5:1: tain: expected one of the keys name, seed, model, data, depth, optimizer, schedule, train, track, got "tain" - did you mean 'train'?
+r.yaml:5:1: tain: expected one of the keys name, seed, model, data, depth, optimizer, schedule, algorithms, train, checkpoint, track, got "tain" - did you mean 'train'?
 r.yaml:6:1: expected valid YAML, got a tab as indentation - indent with spaces`);
   });
 
@@ -268,7 +275,7 @@ r.yaml:6:1: expected valid YAML, got a tab as indentation - indent with spaces`)
     [
       'merge keys',
       small.replace('{ duration', '{ <<: {}, duration'),
-      'r.yaml:5:10: train.<<: expected one of the keys duration, batchSize, evaluateEvery, trainSubset, logEvery, microbatches, dropLast, threads, got "<<" - write the keys out, merge keys are not read',
+      'r.yaml:5:10: train.<<: expected one of the keys duration, batchSize, evaluateEvery, trainSubset, logEvery, microbatches, dropLast, threads, precision, channelsLast, deterministic, device, onNonFinite, logGradNorm, got "<<" - write the keys out, merge keys are not read',
     ],
     [
       'a list as key',
@@ -278,7 +285,7 @@ r.yaml:6:1: expected valid YAML, got a tab as indentation - indent with spaces`)
     [
       'a scalar',
       '42',
-      'r.yaml:1:1: expected a section with the keys name, seed, model, data, depth, optimizer, schedule, train, track, got 42 - write key: value lines',
+      'r.yaml:1:1: expected a section with the keys name, seed, model, data, depth, optimizer, schedule, algorithms, train, checkpoint, track, got 42 - write key: value lines',
     ],
     ['a prototype', `${small}__proto__: { polluted: 1 }\n`, 'got "__proto__" - remove it'],
     [
@@ -290,6 +297,26 @@ r.yaml:6:1: expected valid YAML, got a tab as indentation - indent with spaces`)
       'a huge whole number',
       small.replace('name: small', 'name: small\nseed: 99999999999999999999'),
       'r.yaml:2:7: seed: expected a whole number of at least 0, got 100000000000000000000',
+    ],
+    [
+      'a misspelt key of an algorithm',
+      `${small}algorithms: [{ kind: mixup, alpa: 0.3 }]\n`,
+      'algorithms.0.alpa: expected one of the keys kind, alpha, prob, got "alpa" - did you mean \'alpha\'?',
+    ],
+    [
+      'an algorithm without what it needs',
+      `${small}algorithms: [{ kind: ema }]\n`,
+      'algorithms.0: expected one of halflife, decay, got none - write one of them',
+    ],
+    [
+      'an algorithm twice',
+      `${small}algorithms: [{ kind: mixup }, { kind: mixup }]\n`,
+      'algorithms.1.kind: expected each algorithm once, got "mixup" again - leave one out',
+    ],
+    [
+      'a grace period that is no time on the clock',
+      `${small}checkpoint: { kind: local, grace: 10ba }\n`,
+      'checkpoint.grace: expected a time on the clock, got "10ba" - write for example 30sec',
     ],
   ])('name %s', (_, text, expected) => {
     expect(problems(text)).toContain(expected);
@@ -590,7 +617,7 @@ describe('models', () => {
     ],
     [
       '{kind: transformer-encoder}',
-      'model.kind: expected a kind, one of cifar-resnet, resnet, preact-resnet, vit, swin, convnext, efficientnet, got "transformer-encoder" - ',
+      'model.kind: expected a kind, one of cifar-resnet, resnet, preact-resnet, vit, swin, convnext, efficientnet, mlp, lstm, got "transformer-encoder" - ',
     ],
   ])('refuse %s', (model, expected) => {
     const message = problems(small, [`model=${model}`]);
@@ -657,14 +684,14 @@ describe('overrides', () => {
 override "train": expected path.to.key=value, got no = - write for example train.duration=5ep
 override "=1": expected path.to.key=value, got the path "" - write for example train.duration=5ep
 override "a..b=1": expected path.to.key=value, got the path "a..b" - write for example train.duration=5ep
-override "train.duraton=1ep": train.duraton: expected one of the keys duration, batchSize, evaluateEvery, trainSubset, logEvery, microbatches, dropLast, threads, got "duraton" - did you mean 'duration'?
-override "optimiser.lr=1": optimiser: expected one of the keys name, seed, model, data, depth, optimizer, schedule, train, track, got "optimiser" - did you mean 'optimizer'?
+override "train.duraton=1ep": train.duraton: expected one of the keys duration, batchSize, evaluateEvery, trainSubset, logEvery, microbatches, dropLast, threads, precision, channelsLast, deterministic, device, onNonFinite, logGradNorm, got "duraton" - did you mean 'duration'?
+override "optimiser.lr=1": optimiser: expected one of the keys name, seed, model, data, depth, optimizer, schedule, algorithms, train, checkpoint, track, got "optimiser" - did you mean 'optimizer'?
 override "seed.x=1": seed: expected a whole number of at least 0, got a section - write any whole number, all randomness of a run follows from it
 override "model.depth=21": model.depth: expected a depth of 6n + 2 layers, got 21 - choose 20, 32, 44, 56, 110 or 1202
 override "seed=[": seed: expected valid YAML, got a missing quote, bracket or comma - close what was opened, and quote text that holds :, # or brackets
 override "train.duration=@": train.duration: expected valid YAML, got a value that starts with a special character - put the value in quotes
 override "name=": name: expected a name, got an empty value - write a few letters, in quotes if they could be a number
-override "__proto__.x=1": __proto__: expected one of the keys name, seed, model, data, depth, optimizer, schedule, train, track, got "__proto__" - remove it
-override "schedule.milestones.0=1ep": schedule.kind: expected a kind, one of constant, multi-step, cosine, one-cycle, got nothing - write for example kind: constant`);
+override "__proto__.x=1": __proto__: expected one of the keys name, seed, model, data, depth, optimizer, schedule, algorithms, train, checkpoint, track, got "__proto__" - remove it
+override "schedule.milestones.0=1ep": schedule.kind: expected a kind, one of constant, multi-step, cosine, polynomial, exponential, one-cycle, plateau, got nothing - write for example kind: constant`);
   });
 });

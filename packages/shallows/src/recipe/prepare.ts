@@ -1,15 +1,17 @@
-import { setNumThreads } from '@shallows/torch';
+import { type Device, setNumThreads } from '@shallows/torch';
 import { type BatchSource, batches, type DataSplits, loadData } from '../data/index.js';
 import { type Advice, type Policy, type RatedSite, timeFactor, type Work } from '../depth/index.js';
 import { ShallowsError } from '../errors.js';
 import type { Module } from '../nn/index.js';
 import type { Key } from '../random/index.js';
 import { parseTime, type Timeline, timeToBatches } from '../time/index.js';
-import { type Callback, type FitResult, Trainer } from '../train/index.js';
+import { type Algorithm, type Callback, type FitResult, type Parallel, type Resumed, Trainer } from '../train/index.js';
 import { adviseRecipe } from './advise.js';
-import { buildModel, buildOptimizer, buildSchedule, recipeKeys, workOf } from './build.js';
+import { buildModel, recipeKeys, workOf } from './build.js';
 import { modelName as nameOf } from './model.js';
+import { inputOfData } from './model-input.js';
 import type { Recipe } from './schema.js';
+import { buildAlgorithms, buildOptimizer, buildSchedule } from './training-parts.js';
 
 /** Everything that a recipe names, loaded and built: ready to train. */
 export interface Prepared extends Disposable {
@@ -26,28 +28,42 @@ export interface Prepared extends Disposable {
   /** What each part of the run draws from; all follow from the seed. */
   readonly keys: Readonly<Record<'model' | 'data' | 'run', Key>>;
   /** Trains to the end of the duration, or to the step in which the signal comes. */
-  fit(options?: { readonly callbacks?: readonly Callback[]; readonly signal?: AbortSignal }): Promise<FitResult>;
+  fit(options?: FitOptions): Promise<FitResult>;
+}
+
+/** How a prepared recipe is trained. */
+export interface FitOptions {
+  readonly callbacks?: readonly Callback[];
+  /** Beside those of the recipe, after them. */
+  readonly algorithms?: readonly Algorithm[];
+  /** Ends the run after the current step. */
+  readonly signal?: AbortSignal;
+  /** Where it goes on. */
+  readonly resumed?: Resumed | null;
 }
 
 /**
  * Loads the data of a recipe and builds its model, policy, optimizer and schedule.
  *
+ * @param parallel the ranks that train together; this process alone unless given
  * @throws ShallowsError where the data do not fit the model
  */
-export async function prepareRecipe(recipe: Recipe): Promise<Prepared> {
+export async function prepareRecipe(recipe: Recipe, parallel: Parallel | null = null): Promise<Prepared> {
   const { train, seed } = recipe;
   if (train.threads !== undefined) setNumThreads(train.threads);
   const data = await loadRecipeData(recipe);
   return disposingOnError([data], (parts) => {
-    const { model, policy, sites } = buildModel(recipe, data.train.shape);
+    const input = inputOfData(data.train, recipe);
+    const { model, policy, sites } = buildModel(recipe, input);
     parts.push(model);
-    const work = workOf(model, data.train.shape);
+    const work = workOf(model, input);
     const optimizer = buildOptimizer(recipe, model);
     parts.push(optimizer);
     const modelName = nameOf(recipe.model);
     const advice = policy === null ? [] : adviseRecipe(recipe, model, policy, sites);
     const keys = recipeKeys(seed);
-    const source = epochSource(recipe, data, keys.data);
+    const source = epochSource(recipe, data, keys.data, parallel);
+    const algorithms = buildAlgorithms(recipe, source);
     const timeline = timelineOf(recipe, data, source(0).length);
     const schedule = buildSchedule(recipe, timeline);
     // Points of a schedule that come in the wrong order are found at its end: better now than then.
@@ -62,33 +78,35 @@ export async function prepareRecipe(recipe: Recipe): Promise<Prepared> {
       work,
       advice,
       keys,
-      fit: ({ callbacks = [], signal } = {}) => {
-        const { duration, evaluateEvery, trainSubset, logEvery, batchSize, microbatches } = train;
-        const trainer = new Trainer({
+      fit: async ({ callbacks = [], algorithms: more = [], signal, resumed = null } = {}) => {
+        const { dropLast: _, threads: __, device, ...settings } = train;
+        using trainer = new Trainer({
+          ...settings,
+          ...(device === undefined ? {} : { device: device as Device }),
           model,
           modelName,
           train: data.train,
           validation: data.validation,
-          normalise: data,
           source,
-          batchSize,
           optimizer,
           schedule,
+          ...(recipe.schedule.kind === 'plateau' ? { scheduleMetric: recipe.schedule.metric } : {}),
+          parallel,
+          algorithms: [...algorithms, ...more],
           policy,
           sites,
           work,
           key: keys.run,
-          duration,
-          evaluateEvery,
-          trainSubset,
-          logEvery,
-          microbatches,
           checkpoint: recipe.depth.checkpoint ?? false,
           warnings: advice.flatMap(({ severity, message }) => (severity === 'warning' ? [message] : [])),
           callbacks,
           ...(signal === undefined ? {} : { signal }),
         });
-        return trainer.fit();
+        if (resumed !== null && resumed.snapshot !== null) {
+          const { from, skipped } = resumed;
+          trainer.load(resumed.snapshot, { from: from?.path ?? null, skipped });
+        }
+        return await trainer.fit();
       },
       [Symbol.dispose]: () => dispose(parts),
     };
@@ -99,6 +117,7 @@ export async function prepareRecipe(recipe: Recipe): Promise<Prepared> {
 export async function loadRecipeData({ data: config, model }: Recipe): Promise<DataSplits> {
   const data = await loadData(config);
   const { classes } = data.train;
+  if (classes === null) return data;
   // An idx file names only the classes that occur.
   const fits = config.kind === 'idx' ? classes.length <= model.classes : classes.length === model.classes;
   if (fits) return data;
@@ -108,9 +127,19 @@ export async function loadRecipeData({ data: config, model }: Recipe): Promise<D
   );
 }
 
-function epochSource({ data: { augment }, train: { batchSize, dropLast } }: Recipe, data: DataSplits, key: Key) {
+function epochSource(
+  { data: config, train: { batchSize, dropLast } }: Recipe,
+  data: DataSplits,
+  key: Key,
+  parallel: Parallel | null,
+) {
+  const own = {
+    ...(parallel === null ? {} : { shard: { rank: parallel.rank, size: parallel.size } }),
+    ...('augment' in config ? { augment: config.augment } : {}),
+    ...('workers' in config ? { workers: config.workers } : {}),
+  };
   return (epoch: number): BatchSource =>
-    batches(data.train, { batchSize, key, epoch, shuffle: true, augment, normalise: data, dropLast });
+    batches(data.train, { batchSize, key, epoch, shuffle: true, dropLast, ...own });
 }
 
 function timelineOf(

@@ -1,4 +1,5 @@
 import { parseTime, type Time } from '../time/index.js';
+import { checkData } from './data-rules.js';
 import { checkPolicy } from './depth-rules.js';
 import type { LooseSections, Report } from './loose.js';
 import { checkModel } from './model-rules.js';
@@ -12,36 +13,22 @@ type Sections = LooseSections;
  * @param written the recipe as it stands, with what is wrong in it
  */
 export function checkRules(sections: LooseSections, written: Readonly<Record<string, unknown>>, report: Report): void {
+  checkData(sections, written['data'], report);
   checkModel(sections, report);
   checkPolicy(sections, written['depth'], report);
-  for (const rule of [classes, nesterov, duration, evaluateEvery, milestones, warmup, batches, microbatches]) {
+  for (const rule of [nesterov, duration, evaluateEvery, milestones, warmup, microbatches, algorithms, checkpoint]) {
     rule(sections, report);
   }
 }
 
-function classesOf(data: Sections['data']): number | null {
-  switch (data?.kind) {
-    case 'cifar10':
-    case 'textures':
-      return 10;
-    case 'cifar100':
-      return data.labels === undefined ? null : data.labels === 'fine' ? 100 : 20;
-    default:
-      return null;
-  }
-}
-
-function classes({ model, data }: Sections, report: Report): void {
-  const expected = classesOf(data);
-  if (model?.classes === undefined || expected === null || model.classes === expected) return;
-  report(
-    ['model', 'classes'],
-    `expected ${String(expected)} for ${String(data?.kind)}, got ${show(model.classes)} - write classes: ${String(expected)}`,
-  );
-}
-
 function nesterov({ optimizer }: Sections, report: Report): void {
-  if (optimizer?.nesterov !== true || optimizer.momentum === undefined || optimizer.momentum > 0) return;
+  if (
+    optimizer?.kind !== 'sgd' ||
+    optimizer.nesterov !== true ||
+    optimizer.momentum === undefined ||
+    optimizer.momentum > 0
+  )
+    return;
   report(
     ['optimizer', 'nesterov'],
     'expected false without momentum, got true - write momentum: 0.9 or nesterov: false',
@@ -111,16 +98,6 @@ function warmup({ schedule, train }: Sections, report: Report): void {
     report(at, `expected a time shorter than the duration, got ${show(schedule.warmup)} - write for example 0.1dur`);
 }
 
-function batches({ data, train }: Sections, report: Report): void {
-  if (data?.kind !== 'textures' || train?.dropLast !== true) return;
-  const rows = Math.min(data.train ?? Number.POSITIVE_INFINITY, data.limit?.train ?? Number.POSITIVE_INFINITY);
-  if (train.batchSize === undefined || rows >= train.batchSize) return;
-  report(
-    ['train', 'batchSize'],
-    `expected at most the ${String(rows)} training rows with dropLast, got ${String(train.batchSize)} - no batch would be left`,
-  );
-}
-
 function microbatches({ train }: Sections, report: Report): void {
   if (train?.microbatches === undefined || train.batchSize === undefined) return;
   if (train.microbatches <= train.batchSize) return;
@@ -128,4 +105,38 @@ function microbatches({ train }: Sections, report: Report): void {
     ['train', 'microbatches'],
     `expected at most the ${String(train.batchSize)} pictures of a batch, got ${String(train.microbatches)} - write fewer`,
   );
+}
+
+/** Keys of which an algorithm needs one, and takes no more. */
+const alternatives: Readonly<Record<string, readonly string[]>> = {
+  ema: ['halflife', 'decay'],
+  'gradient-clipping': ['norm', 'value', 'adaptive'],
+};
+
+function algorithms({ algorithms: given }: Sections, report: Report): void {
+  const kinds = (given ?? []).map((each) => each?.kind);
+  for (const [i, each] of (given ?? []).entries()) {
+    const names = alternatives[each?.kind ?? ''] ?? [];
+    const written = names.filter((name) => Reflect.get(Object(each), name) !== undefined);
+    if (names.length > 0 && written.length !== 1) {
+      const got = written.length === 0 ? 'none' : written.join(' and ');
+      report(['algorithms', i], `expected one of ${names.join(', ')}, got ${got} - write one of them`);
+    }
+    const before = kinds.indexOf(each?.kind);
+    if (each?.kind !== undefined && before < i) {
+      report(['algorithms', i, 'kind'], `expected each algorithm once, got ${show(each.kind)} again - leave one out`);
+    }
+  }
+}
+
+function checkpoint({ checkpoint: given }: Sections, report: Report): void {
+  if (given?.kind !== 'local') return;
+  for (const [key, text] of Object.entries({ every: given.every, forever: given.forever, grace: given.grace })) {
+    if (text === undefined) continue;
+    const { value, unit } = parseTime(text);
+    if (value === 0) report(['checkpoint', key], `expected a time above 0, got ${show(text)} - write for example 1ep`);
+    if (key === 'grace' && unit !== 'sec') {
+      report(['checkpoint', key], `expected a time on the clock, got ${show(text)} - write for example 30sec`);
+    }
+  }
 }

@@ -1,25 +1,39 @@
-import { devices, getNumThreads, saveSafetensors, version } from '@shallows/torch';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { determinism, devices, getNumThreads, saveSafetensors, version } from '@shallows/torch';
 import type { Advice } from '../depth/index.js';
+import { stochasticityOf } from '../dropout/index.js';
 import { keyToHex } from '../random/key.js';
 import {
   createRun,
   dataRecord,
-  journalCallback,
+  journalKeeper,
   loadRun,
   type PolicyRecord,
   progressCallback,
   type Run,
+  resumeRun,
+  runFiles,
   type TextOutput,
   writeReport,
 } from '../track/index.js';
-import { type FitResult, modelSummary } from '../train/index.js';
+import {
+  type Algorithm,
+  CheckpointStore,
+  checkpointing,
+  type FitResult,
+  modelSummary,
+  type Parallel,
+  type Resumed,
+  resumeFrom,
+} from '../train/index.js';
 import { type Prepared, prepareRecipe } from './prepare.js';
 import type { Recipe } from './schema.js';
 import { torchPackageVersion } from './torch-package.js';
 
 /** Where and how a recipe is run. */
 export interface RunOptions {
-  /** The folder of the run: new or empty. */
+  /** The folder of the run: new or empty, or that of the run which goes on. */
   readonly folder: string;
   /** The command line, for the record. */
   readonly command: readonly string[];
@@ -29,6 +43,13 @@ export interface RunOptions {
   readonly progress?: TextOutput;
   /** What the progress calls this run. */
   readonly label?: string;
+  /**
+   * Where it goes on: `auto`, from the newest checkpoint of the folder that verifies, or from the beginning where there is none;
+   * or the path of a checkpoint or of another run.
+   */
+  readonly resume?: string;
+  /** The ranks that train together: the first writes the folder. */
+  readonly parallel?: Parallel;
 }
 
 /** What came out of a run. */
@@ -50,37 +71,102 @@ export interface RunResult extends Pick<FitResult, 'reason' | 'metrics' | 'depth
  */
 export async function runRecipe(
   recipe: Recipe,
-  { folder, command, signal, progress, label }: RunOptions,
+  { folder, command, signal, progress, label, resume, parallel }: RunOptions,
 ): Promise<RunResult> {
-  using prepared = await prepareRecipe(recipe);
-  using run = await startRun(prepared, folder, command);
-  const callbacks = [journalCallback(run)];
-  if (progress !== undefined)
-    callbacks.push(progressCallback({ output: progress, ...(label === undefined ? {} : { label }) }));
+  using prepared = await prepareRecipe(recipe, parallel ?? null);
+  await using store = checkpointStore(recipe, folder);
+  const resumed = resume === undefined ? null : resumeFrom(resume, { folder: join(folder, runFiles.checkpoints) });
+  using _ = resumed?.snapshot ?? null;
+  const writes = (parallel?.rank ?? 0) === 0;
+  const say = (message: string): void => {
+    if (writes) progress?.write(`${message}\n`);
+  };
+  const opening = { folder, command, resumed, worldSize: parallel?.size ?? 1 };
+  using run = writes ? await openRun(prepared, opening, say) : null;
+  const shown =
+    progress === undefined || !writes
+      ? null
+      : progressCallback({ output: progress, ...(label === undefined ? {} : { label }) });
+  using __ = shown;
+  for (const message of resumed?.messages ?? []) say(message);
   try {
     const { reason, metrics, depth, factor, timing } = await prepared.fit({
-      callbacks,
+      callbacks: [run, shown].filter((each) => each !== null),
+      // The journal is on the disk before a checkpoint that a run may go on from.
+      algorithms: [journalKeeper(run), ...(store === null ? [] : [saving(recipe, store)])],
+      resumed,
       ...(signal === undefined ? {} : { signal }),
     });
+    const { advice, sites } = prepared;
+    const result = { run: folder, blocks: sites.length, reason, metrics, depth, factor, timing, advice };
+    if (run === null) return { ...result, policy: null };
     saveSafetensors(run.file('model'), prepared.model.stateDict());
     await run.finish({ status: reason, metrics, depth, factor, timing });
     await writeReport(run.file('report'), [await loadRun(folder)]);
-    const { policy } = run.record;
-    const { advice, sites } = prepared;
-    return { run: folder, blocks: sites.length, reason, metrics, policy, depth, factor, timing, advice };
+    return { ...result, policy: run.record.policy };
   } catch (error) {
-    if (run.record.status === 'running')
+    if (run?.record.status === 'running')
       await run.finish({ status: 'failed', failure: error instanceof Error ? error.message : String(error) });
     throw error;
   }
+}
+
+function checkpointStore({ checkpoint }: Recipe, folder: string): CheckpointStore | null {
+  if (checkpoint.kind === 'none') return null;
+  const { keep, best, forever } = checkpoint;
+  const retention = { last: keep, ...(best && { best }), ...(forever === undefined ? {} : { every: forever }) };
+  return new CheckpointStore(join(folder, runFiles.checkpoints), { retention });
+}
+
+function saving({ checkpoint }: Recipe, store: CheckpointStore): Algorithm {
+  const { every, grace } = checkpoint.kind === 'none' ? {} : checkpoint;
+  return checkpointing({ store, ...(every === undefined ? {} : { every }), ...(grace === undefined ? {} : { grace }) });
+}
+
+/** The run of a folder that holds one, or a new one. */
+async function openRun(
+  prepared: Prepared,
+  {
+    folder,
+    command,
+    resumed,
+    worldSize,
+  }: {
+    readonly folder: string;
+    readonly command: readonly string[];
+    readonly resumed: Resumed | null;
+    readonly worldSize: number;
+  },
+  say: (message: string) => void,
+): Promise<Run> {
+  const { recipe } = prepared;
+  if (resumed === null || !existsSync(join(folder, runFiles.record))) {
+    return await startRun(prepared, folder, command, worldSize);
+  }
+  const batch = resumed.from?.manifest.progress.batch ?? 0;
+  const process = { command, worldSize, versions: { torch: torchPackageVersion(), libtorch: version().libtorch } };
+  const { run, repaired } = await resumeRun(folder, { ...process, batch, recipe, devices: devices() });
+  if (repaired !== null) {
+    const { line, bytes, why, aside } = repaired;
+    say(
+      `The journal ended in ${String(bytes)} bytes from line ${String(line)} on that cannot be read (${why})${
+        aside === null ? '' : `; they are in ${aside}`
+      }.`,
+    );
+  }
+  return run;
 }
 
 function startRun(
   { recipe, data, model, modelName, policy, sites, keys }: Prepared,
   folder: string,
   command: readonly string[],
+  worldSize: number,
 ): Promise<Run> {
   return createRun(folder, {
+    worldSize,
+    precision: recipe.train.precision,
+    determinism: { ...determinism(), deterministic: recipe.train.deterministic },
     name: recipe.name,
     command,
     recipe,
@@ -91,6 +177,7 @@ function startRun(
     devices: devices(),
     data: dataRecord(data),
     model: modelSummary(modelName, model, sites),
+    stochasticity: stochasticityOf(model),
     policy: policy && { preset: ('preset' in recipe.depth ? recipe.depth.preset : null) ?? null, ...policy },
   });
 }

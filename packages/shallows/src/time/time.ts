@@ -1,4 +1,5 @@
 import { ShallowsError } from '../errors.js';
+import { ceiling, decimal, product } from './decimal.js';
 
 /** Unit of a time: epochs, batches, samples, seconds, or a share of the whole duration. */
 export type TimeUnit = 'ep' | 'ba' | 'sp' | 'sec' | 'dur';
@@ -19,6 +20,8 @@ export interface Timeline {
   readonly samplesPerEpoch?: number;
   /** Length of the whole run in batches: needed for `dur` only. */
   readonly duration?: number;
+  /** Length of the whole run in seconds, where it is on the clock: what `dur` is a share of then. */
+  readonly seconds?: number;
 }
 
 const simple = /^(\d+(?:\.\d+)?(?:[eE][+-]?\d{1,3})?)(ep|ba|sp|sec|dur)$/;
@@ -136,13 +139,6 @@ function shown(time: string | Time): string {
   return text.length > 60 ? `${text.slice(0, 57)}…"` : text;
 }
 
-/** The shortest decimal text of a double is the decimal which the user wrote: multiply that, not its binary neighbour. */
 function ceilProduct(value: number, count: number): number {
-  const [digits = '0', exponentText = '0'] = String(value).split('e');
-  const [whole = '0', fraction = ''] = digits.split('.');
-  const exponent = Number(exponentText) - fraction.length;
-  const mantissa = BigInt(whole + fraction) * BigInt(count);
-  if (exponent >= 0) return Number(mantissa * 10n ** BigInt(exponent));
-  const scale = 10n ** BigInt(-exponent);
-  return Number((mantissa + scale - 1n) / scale);
+  return Number(ceiling(product(decimal(value), decimal(count))));
 }

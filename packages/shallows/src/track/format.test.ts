@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { bytes, counted, percent, significant, span, steady } from './format.js';
+import { metricWords, signed } from './metric-words.js';
 
 describe('format', () => {
   test.each([
@@ -29,5 +30,19 @@ describe('format', () => {
       '3,600 epochs',
     ]);
     expect([0, 512, 4.5 * 2 ** 30].map(bytes)).toEqual(['0 B', '512 B', '4.5 GiB']);
+  });
+
+  test('metrics by their kind', () => {
+    const words = (name: string, value: number, difference: number): string[] => {
+      const { title, noun, short, shown, size } = metricWords(name);
+      return [title, noun, short, shown(value), signed(difference, size)];
+    };
+    expect(words('accuracy', 0.6123, -0.0212)).toEqual(['Accuracy', 'accuracy', 'acc', '61.2 %', '−2.1 pts']);
+    expect(words('rmse', 0.5, 0.0123)).toEqual(['RMSE', 'RMSE', 'rmse', '0.5000', '+0.0123']);
+    expect(words('perplexity', 12.345, 0)).toEqual(['Perplexity', 'perplexity', 'ppl', '12.35', '0']);
+    expect(words('r2', -1, Number.NaN)).toEqual(['R²', 'R²', 'r2', '-1.000', '–']);
+    expect(words('wobble', 1, -1)).toEqual(['Wobble', 'wobble', 'wobble', '1.000', '−1']);
+    // What is written as zero has no sign.
+    expect(signed(-0.0001, metricWords('accuracy').size)).toBe('0.0 pts');
   });
 });

@@ -1,7 +1,33 @@
 import { readFile } from 'node:fs/promises';
 import { arch, availableParallelism, cpus, platform, release, totalmem, userInfo } from 'node:os';
 import { fileURLToPath } from 'node:url';
-import type { HostRecord } from './run-record.js';
+import { z } from 'zod';
+import { count, number } from './lossless-json.js';
+
+/** The machine. */
+export interface HostRecord {
+  readonly platform: string;
+  readonly arch: string;
+  readonly cpu: string;
+  /** Cores that this process may use. */
+  readonly cores: number;
+  /** Memory that this process may use: the machine's, or its container's limit. */
+  readonly memoryBytes: number;
+  /** Threads of libtorch within an operator. */
+  readonly threads: number;
+  readonly devices: readonly string[];
+}
+
+/** Schema of `HostRecord`. */
+export const hostRecordShape = z.object({
+  platform: z.string(),
+  arch: z.string(),
+  cpu: z.string(),
+  cores: count,
+  memoryBytes: number,
+  threads: count,
+  devices: z.array(z.string()),
+});
 
 /** Describes this machine. What only libtorch knows is given. */
 export function hostRecord({

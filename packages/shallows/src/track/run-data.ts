@@ -1,7 +1,10 @@
 import { basename, join, resolve } from 'node:path';
-import { type Journal, readJournal } from './journal-reader.js';
+import { readEvaluation } from './evaluation/file.js';
+import type { StoredEvaluation } from './evaluation/measured.js';
+import { type Journal, readJournal } from './journal/index.js';
 import { readRun } from './read-run.js';
 import { runFiles } from './run-files.js';
+import { journalGenesis } from './run-identity.js';
 import type { RunRecord } from './run-record.js';
 
 /** A run as a report needs it. */
@@ -10,6 +13,8 @@ export interface RunData {
   readonly label: string;
   readonly record: RunRecord;
   readonly journal: Journal;
+  /** What its model was found to be after training; null where nobody asked. */
+  readonly evaluation?: StoredEvaluation | null;
 }
 
 /**
@@ -19,6 +24,7 @@ export interface RunData {
  * @throws ShallowsError where either is missing or broken
  */
 export async function loadRun(folder: string, { label = basename(resolve(folder)) } = {}): Promise<RunData> {
-  const [record, journal] = await Promise.all([readRun(folder), readJournal(join(folder, runFiles.journal))]);
-  return { label, record, journal };
+  const record = await readRun(folder);
+  const journal = await readJournal(join(folder, runFiles.journal), { genesis: journalGenesis(record) });
+  return { label, record, journal, evaluation: await readEvaluation(folder) };
 }

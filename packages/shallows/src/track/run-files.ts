@@ -4,6 +4,7 @@ export const runFiles = Object.freeze({
   journal: 'journal.jsonl',
   model: 'model.safetensors',
   report: 'report.html',
+  evaluation: 'evaluation.json',
   checkpoints: 'checkpoints',
   lock: 'writer.lock',
 });

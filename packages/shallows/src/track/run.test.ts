@@ -1,20 +1,29 @@
-import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import {
+  at,
+  batchEnd,
+  checkpointed,
+  epochEnd,
+  evaluation,
+  fitEnd,
+  fitStart,
+  measured,
+} from '../../../../tests/support/journal-events.js';
+import { runStart } from '../../../../tests/support/run-start.js';
 import { Policy } from '../depth/index.js';
-import { writeAtomically } from './atomic-file.js';
-import { dataRecord } from './data-record.js';
-import { gitState } from './git-state.js';
-import { journalCallback } from './journal-callback.js';
-import { readJournal } from './journal-reader.js';
-import { lockfileDigest } from './lockfile.js';
+import { writeAtomically } from '../files/index.js';
+import { createRun } from './create-run.js';
+import { readJournal } from './journal/index.js';
+import { journalKeeper } from './journal-keeper.js';
 import { readRun } from './read-run.js';
-import { createRun } from './run.js';
-import type { RunStart } from './run-start.js';
-import { lockWriter } from './writer-lock.js';
+import { resumeRun } from './resume-run.js';
+import type { Run } from './run.js';
+import { loadRun } from './run-data.js';
+import { verifyRun } from './verify-run.js';
 
 let root = '';
 beforeAll(async () => {
@@ -24,59 +33,85 @@ afterAll(async () => {
   await rm(root, { recursive: true });
 });
 
-const set = (name: string, digest: string) => ({ name, digest, size: 4, classCounts: [3, 1] });
-const start: RunStart = {
-  name: 'net',
-  command: ['shallows', 'train', 'a b.yaml'],
-  recipe: { name: 'net', depth: { kind: 'none' } },
-  seed: 3,
-  keys: { root: '0000000000000003' },
-  versions: { torch: '0.1.0', libtorch: '2.13.0' },
-  threads: 2,
-  devices: ['cpu'],
-  data: dataRecord({ train: set('toy', 'a'), validation: set('toy', 'b') }),
-  model: { name: 'mlp', parameters: 12, sites: [] },
-};
-const metrics = {
-  train: { loss: Number.NaN, accuracy: 0.5 },
-  validation: { loss: 1, accuracy: 0.25 },
-  gap: { loss: Number.NaN, accuracy: 0.25 },
-};
-
 describe('createRun', () => {
   test('writes a record at the start and at the end', async () => {
     const folder = join(root, 'a/b');
-    const run = await createRun(folder, start);
+    const run = await createRun(folder, runStart);
     const first = await readRun(folder);
     expect(first).toEqual(run.record);
     expect(first).toMatchObject({
-      schema: 1,
+      schema: 2,
       name: 'net',
       status: 'running',
       finishedAt: null,
       metrics: null,
       parent: null,
       worldSize: 1,
+      batchSize: null,
       seed: 3,
+      primary: { name: 'accuracy', better: 'higher' },
+      optimizer: { name: 'sgd', options: { lr: 0.1 } },
+      schedule: null,
+      stochasticity: [],
+      gpus: [],
+      journal: null,
     });
-    expect(first.versions).toMatchObject({ shallows: expect.stringMatching(/^\d+\.\d+/), node: process.version });
+    expect(first.versions).toMatchObject({
+      shallows: expect.stringMatching(/^\d+\.\d+/),
+      node: process.version,
+      cuda: null,
+      driver: null,
+    });
     expect(first.host.cores).toBeGreaterThan(0);
     expect(first.host.memoryBytes).toBeGreaterThan(1e6);
     expect(first.recipeDigest).toMatch(/^[0-9a-f]{64}$/);
     expect(first.data).toMatchObject({ sizes: { train: 4, validation: 4 }, classCounts: { train: [3, 1] } });
 
-    const callback = journalCallback(run);
-    const at = { epoch: 0, batch: 1, sample: 1, elapsedMs: 1, fraction: 1 };
-    await callback.onEvent({ kind: 'batch-end', at, loss: 1, lr: 1, durationMs: 1, active: 0, sites: 0, factor: 1 });
-    const last = await run.finish({ status: 'interrupted', metrics });
+    await run.onEvent(fitStart());
+    expect(await readRun(folder)).toMatchObject({
+      batchSize: 8,
+      microbatches: 1,
+      algorithms: [{ name: 'mixup', options: { alpha: 0.2 } }],
+      optimizer: { name: 'sgd', options: { lr: 0.1 } },
+      model: { name: 'net' },
+    });
+    await run.onEvent(batchEnd(1, { loss: 3 }));
+    const lost = { ...measured, train: { loss: Number.NaN, accuracy: 0.5 } };
+    const last = await run.finish({ status: 'interrupted', metrics: lost });
     expect(await readRun(folder)).toEqual(last);
-    expect(last).toMatchObject({ id: first.id, status: 'interrupted', metrics, depth: null });
+    expect(last).toMatchObject({ id: first.id, status: 'interrupted', metrics: lost, depth: null });
+    expect(last).toMatchObject({
+      efficiency: { steps: 1, samples: 8 },
+      stability: { readings: 1 },
+      journal: { lines: 2 },
+    });
     expect(Date.parse(last.finishedAt ?? '')).toBeGreaterThanOrEqual(Date.parse(first.startedAt));
-    expect((await readJournal(run.file('journal'))).lines).toHaveLength(1);
+    expect((await readJournal(run.file('journal'))).lines).toHaveLength(2);
     expect((await readdir(folder)).sort()).toEqual(['journal.jsonl', 'run.json']);
   });
 
-  test('keeps the policy, with every default filled in', async () => {
+  test('takes from the events what it was not told', async () => {
+    const goal = { metric: 'accuracy', better: 'higher', value: 0.2, stays: 1 } as const;
+    const run = await createRun(join(root, 'told'), { ...runStart, goal });
+    for (const event of [fitStart({ worldSize: 2 }), evaluation(2), fitEnd(2, { why: 'enough', factor: 0.5 })])
+      await run.onEvent(event);
+    const record = await run.finish({ status: 'stopped' });
+    expect(await readRun(run.folder)).toEqual(record);
+    expect(record).toMatchObject({
+      status: 'stopped',
+      stopReason: 'enough',
+      metrics: measured,
+      factor: 0.5,
+      peakMemoryBytes: 123,
+      worldSize: 2,
+      efficiency: { devices: 2, deviceHours: expect.closeTo(40 / 3_600_000, 12) as number },
+      target: { reached: { batch: 2 } },
+      // On two training rows and four of validation: one evaluation is not enough to tell.
+      gap: { gap: 0.25, error: Math.hypot(Math.sqrt(0.25 / 2), Math.sqrt(0.1875 / 4)), verdict: 'unknown' },
+    });
+  });
+
+  test('keeps the policy and the random places, with every default filled in', async () => {
     const folder = join(root, 'policy');
     const time = {
       kind: 'piecewise',
@@ -85,30 +120,34 @@ describe('createRun', () => {
         [{ value: 1, unit: 'ep' }, 1],
       ],
     } as const;
+    const site = { path: 'a.drop', kind: 'dropout', rate: 0.5, granularity: 'element', scaling: 'inverted' };
     for (const options of [
       { drop: 0.3, time },
       { schedule: 'list', rates: [0.1, 0.2], time: { kind: 'decay' } },
       { drop: 0.5, kinds: { mlp: 0.2 }, unit: 'row', rows: 'window', time: { kind: 'early', length: '1ep' } },
     ] as const) {
       const policy = { preset: 'timm', ...Policy(options) };
-      const run = await createRun(join(folder, String(Object.keys(options))), { ...start, policy });
+      const start = { ...runStart, policy, stochasticity: [site] };
+      const run = await createRun(join(folder, String(Object.keys(options))), start);
       await run.finish({ status: 'done', factor: 0.25 });
-      expect(await readRun(run.folder)).toMatchObject({ policy, factor: 0.25 });
+      expect(await readRun(run.folder)).toMatchObject({ policy, factor: 0.25, stochasticity: [site] });
     }
   });
 
-  test('keeps the message of a failure', async () => {
-    const run = await createRun(join(root, 'failed'), start);
+  test('keeps the message of a failure, and what was measured before it', async () => {
+    const run = await createRun(join(root, 'failed'), runStart);
+    await run.onEvent(evaluation(1));
     expect(await run.finish({ status: 'failed', failure: 'no disk' })).toMatchObject({
       status: 'failed',
       failure: 'no disk',
+      metrics: measured,
     });
   });
 
   test('leaves the status running where it was not finished', async () => {
     const folder = join(root, 'killed');
     {
-      using run = await createRun(folder, start);
+      using run = await createRun(folder, runStart);
       expect(existsSync(run.file('lock'))).toBe(true);
     }
     expect(await readRun(folder)).toMatchObject({ status: 'running' });
@@ -117,24 +156,24 @@ describe('createRun', () => {
 
   test('touches nothing in a folder that is not empty', async () => {
     const used = join(root, 'used');
-    await (await createRun(used, start)).finish({ status: 'done' });
+    await (await createRun(used, runStart)).finish({ status: 'done' });
     const before = await readFile(join(used, 'run.json'));
-    await expect(createRun(used, start)).rejects.toThrow('got one that holds a run');
+    await expect(createRun(used, runStart)).rejects.toThrow('got one that holds a run');
     expect(await readFile(join(used, 'run.json'))).toEqual(before);
 
     const foreign = join(root, 'foreign');
     await mkdir(foreign);
     await writeFile(join(foreign, 'thesis.txt'), 'mine');
-    await expect(createRun(foreign, start)).rejects.toThrow('got one that holds thesis.txt');
+    await expect(createRun(foreign, runStart)).rejects.toThrow('got one that holds thesis.txt');
     expect(await readdir(foreign)).toEqual(['thesis.txt']);
-    await expect(createRun(join(foreign, 'thesis.txt'), start)).rejects.toThrow(
+    await expect(createRun(join(foreign, 'thesis.txt'), runStart)).rejects.toThrow(
       'createRun: expected a folder that can be made',
     );
   });
 
   test('lets one of many win a folder', async () => {
     const folder = join(root, 'race');
-    const runs = await Promise.allSettled(Array.from({ length: 8 }, () => createRun(folder, start)));
+    const runs = await Promise.allSettled(Array.from({ length: 8 }, () => createRun(folder, runStart)));
     const won = runs.filter(({ status }) => status === 'fulfilled');
     const lost = runs.flatMap((run) => (run.status === 'rejected' ? [String(run.reason)] : []));
     expect(won).toHaveLength(1);
@@ -144,48 +183,181 @@ describe('createRun', () => {
   });
 });
 
+describe('resumeRun', () => {
+  const resume = { batch: 2, command: ['shallows', 'train', '--resume'], versions: runStart.versions };
+
+  async function killedAt(name: string, batches: number): Promise<string> {
+    const folder = join(root, name);
+    using run = await createRun(folder, runStart);
+    await run.onEvent(fitStart());
+    for (let batch = 1; batch <= batches; batch++) await run.onEvent(batchEnd(batch, { loss: batch }));
+    await run.onEvent(evaluation(batches));
+    return folder;
+  }
+
+  test('goes on in the same record and journal, and counts what is done again apart', async () => {
+    const folder = await killedAt('again', 4);
+    const before = await readRun(folder);
+    const { run, repaired } = await resumeRun(folder, { ...resume, worldSize: 2, recipe: runStart.recipe });
+    expect(repaired).toBeNull();
+    expect(await readRun(folder)).toMatchObject({
+      id: before.id,
+      status: 'running',
+      metrics: null,
+      worldSize: 2,
+      resumptions: [{ batch: 2, command: resume.command, worldSize: 2, versions: { node: process.version } }],
+    });
+    await expect(resumeRun(folder, resume)).rejects.toThrow('expected a run folder that nobody writes to');
+    await run.onEvent(fitStart({ at: at(2), worldSize: 2 }));
+    for (const batch of [3, 4, 5]) await run.onEvent(batchEnd(batch, { loss: 10 * batch }));
+    await run.onEvent(epochEnd(5));
+    await run.onEvent(fitEnd(5));
+    const record = await run.finish({ status: 'done' });
+    expect(record).toMatchObject({
+      status: 'done',
+      startedAt: before.startedAt,
+      // Two steps of 1.235 + 0.25 ms and an evaluation of 5 ms were done again.
+      efficiency: {
+        devices: 2,
+        steps: 5,
+        samples: 40,
+        retriedMs: expect.closeTo(7.97, 6) as number,
+        elapsedMs: 57.97,
+        // Twenty milliseconds of one process, and what it did in vain; thirty of two.
+        deviceHours: expect.closeTo((20 + 7.97 + 2 * 30) / 3_600_000, 12) as number,
+      },
+      stability: { readings: 5 },
+    });
+    const { journal } = await loadRun(folder);
+    const losses = journal.lines.flatMap((line) => (line.kind === 'batches' ? line.losses : []));
+    expect(losses).toEqual([
+      [1, 1],
+      [2, 2],
+      [3, 30],
+      [4, 40],
+      [5, 50],
+    ]);
+    expect(journal.superseded).toHaveLength(2);
+    expect((await verifyRun(folder)).problems).toEqual([]);
+  });
+
+  test('after an interrupt, with metrics of the evaluation that still counts', async () => {
+    const folder = join(root, 'interrupted');
+    const first = await createRun(folder, runStart);
+    await first.onEvent(evaluation(2));
+    await first.finish({ status: 'interrupted' });
+    const { run } = await resumeRun(folder, resume);
+    expect(await run.finish({ status: 'failed', failure: 'no disk' })).toMatchObject({ metrics: measured });
+    const again = await resumeRun(folder, { ...resume, batch: 0 });
+    expect(await again.run.finish({ status: 'failed', failure: 'no disk' })).toMatchObject({ metrics: null });
+  });
+
+  test('repairs the end of a journal and says so', async () => {
+    const folder = await killedAt('torn', 4);
+    const path = join(folder, 'journal.jsonl');
+    const bytes = await readFile(path);
+    await writeFile(path, bytes.subarray(0, -10));
+    const { run, repaired } = await resumeRun(folder, resume);
+    run[Symbol.dispose]();
+    expect(repaired).toMatchObject({ line: 3, aside: 'journal.torn-3.bin', why: 'its last line was cut off' });
+    expect((await loadRun(folder)).journal.lines.map(({ kind }) => kind)).toEqual([
+      'fit-start',
+      'batches',
+      'repaired',
+      'rewind',
+    ]);
+  });
+
+  test('refuses another recipe, a folder without a run, and leaves it free', async () => {
+    const folder = await killedAt('other', 1);
+    const recipe = { ...runStart.recipe, train: { duration: '9ep' }, more: 1 };
+    await expect(resumeRun(folder, { ...resume, recipe })).rejects.toThrow(
+      "resumeRun: expected the recipe that the run began with, got one that differs in train.duration, train.trainSubset, more - resume with the run's own recipe",
+    );
+    await expect(resumeRun(root, resume)).rejects.toThrow('got one without run.json');
+    await rm(join(folder, 'journal.jsonl'));
+    await mkdir(join(folder, 'journal.jsonl'));
+    await expect(resumeRun(folder, resume)).rejects.toThrow('openJournal: expected to read it');
+    expect(existsSync(join(folder, 'writer.lock'))).toBe(false);
+  });
+});
+
+describe('verifyRun', () => {
+  async function finished(name: string): Promise<Run> {
+    const run = await createRun(join(root, name), runStart);
+    await run.onEvent(fitStart());
+    await run.onEvent(evaluation(1));
+    await run.onEvent(fitEnd(1));
+    await run.finish({ status: 'done' });
+    return run;
+  }
+
+  test('finds lines that are gone, changes of the record, and the journal of another run', async () => {
+    const run = await finished('sealed');
+    const [journal, record] = [run.file('journal'), run.file('record')];
+    const [lines, text] = [await readFile(journal, 'utf8'), await readFile(record, 'utf8')];
+    expect(await verifyRun(run.folder)).toMatchObject({ sealed: true, problems: [] });
+
+    await writeFile(journal, lines.slice(0, lines.lastIndexOf('\n', lines.length - 2) + 1));
+    expect((await verifyRun(run.folder)).problems).toEqual(['journal.jsonl: 2 lines, where the record says 3']);
+    await writeFile(journal, `${lines}{"seq"`);
+    expect((await verifyRun(run.folder)).problems).toEqual([
+      'journal.jsonl, line 4: 6 bytes of a line that was cut off',
+    ]);
+    await writeFile(journal, lines.replace('"accuracy":0.25', '"accuracy":0.95'));
+    expect((await verifyRun(run.folder)).problems).toEqual([
+      expect.stringMatching(/^journal\.jsonl, line 2: expected the content of digest/) as string,
+    ]);
+    await writeFile(journal, lines);
+
+    await writeFile(record, text.replace('"lr": 0.1', '"lr": 0.2'));
+    expect((await verifyRun(run.folder)).problems).toEqual([
+      expect.stringMatching(/^run\.json: the recipe is not the one of its digest/) as string,
+    ]);
+    await writeFile(record, text.replace('"seed": 3', '"seed": 4'));
+    expect((await verifyRun(run.folder)).problems[0]).toMatch(
+      /^journal\.jsonl, line 1: expected the first line of this run/,
+    );
+    await writeFile(record, text);
+    const other = await finished('sealed-too');
+    await writeFile(journal, await readFile(other.file('journal')));
+    expect((await verifyRun(run.folder)).problems[0]).toMatch(
+      /^journal\.jsonl, line 1: expected the first line of this run/,
+    );
+  });
+
+  test('a run under way is not sealed, and may be in the middle of a line', async () => {
+    using run = await createRun(join(root, 'under-way'), runStart);
+    await run.onEvent(evaluation(1));
+    await writeFile(run.file('journal'), '{"se', { flag: 'a' });
+    expect(await verifyRun(run.folder)).toMatchObject({ sealed: false, problems: [], journal: { torn: { bytes: 4 } } });
+    expect((await loadRun(run.folder)).journal.lines).toHaveLength(1);
+  });
+});
+
+test('journalKeeper writes what is held back before a snapshot is taken', async () => {
+  using run = await createRun(join(root, 'keeper'), runStart);
+  await run.onEvent(batchEnd(1));
+  expect((await loadRun(run.folder)).journal.lines).toEqual([]);
+  const training = { progress: at(1) } as never;
+  await journalKeeper(run).onCheckpointStart?.(training);
+  expect((await loadRun(run.folder)).journal.lines).toMatchObject([{ kind: 'batches', first: 1 }]);
+  await journalKeeper(null).onCheckpointStart?.(training);
+  await run.onEvent(checkpointed(1));
+});
+
 describe('readRun', () => {
   test('names every field that is wrong', async () => {
     const folder = join(root, 'wrong');
-    await (await createRun(folder, start)).finish({ status: 'done' });
+    await (await createRun(folder, runStart)).finish({ status: 'done' });
     const text = await readFile(join(folder, 'run.json'), 'utf8');
     await writeFile(join(folder, 'run.json'), text.replace('"seed": 3', '"seed": "x"').replace('"done"', '"finished"'));
     await expect(readRun(folder)).rejects.toThrow(/status: .*; seed: expected a whole number - restore/);
     await writeFile(join(folder, 'run.json'), text.slice(0, 50));
     await expect(readRun(folder)).rejects.toThrow('readRun: expected JSON, got a broken file');
     await expect(readRun(root)).rejects.toThrow('got one without run.json');
-    await writeFile(join(folder, 'run.json'), text.replace('"schema": 1', '"schema": 2'));
-    await expect(readRun(folder)).rejects.toThrow('schema: expected schema 1');
-  });
-});
-
-describe('lockWriter', () => {
-  test('takes over from the dead, and from nobody else', async () => {
-    const path = join(root, 'lock');
-    const { pid } = spawnSync(process.execPath, ['-e', '']);
-    await writeFile(path, JSON.stringify({ pid, host: hostname(), nonce: 'old' }));
-    const lock = lockWriter(path);
-    expect(() => lockWriter(path)).toThrow('expected a run folder that nobody writes to');
-    lock[Symbol.dispose]();
-    lock[Symbol.dispose]();
-    expect(existsSync(path)).toBe(false);
-    await writeFile(path, JSON.stringify({ pid, host: 'another-machine' }));
-    expect(() => lockWriter(path)).toThrow('on another-machine');
-    await writeFile(path, '{"pid": ');
-    lockWriter(path)[Symbol.dispose]();
-    expect((await readdir(root)).filter((name) => name.startsWith('lock'))).toEqual([]);
-  });
-
-  test('does not delete the lock of its successor', async () => {
-    const path = join(root, 'succession');
-    const lock = lockWriter(path);
-    const theirs = JSON.stringify({ pid: process.pid, host: hostname(), nonce: 'theirs' });
-    await writeFile(path, theirs);
-    lock[Symbol.dispose]();
-    expect(await readFile(path, 'utf8')).toBe(theirs);
-    await rm(path);
-    await mkdir(path);
-    expect(() => lockWriter(path)).toThrow('got what cannot be read');
+    await writeFile(join(folder, 'run.json'), text.replace('"schema": 2', '"schema": 1'));
+    await expect(readRun(folder)).rejects.toThrow('schema: expected schema 2');
   });
 });
 
@@ -202,71 +374,5 @@ describe('writeAtomically', () => {
     await expect(writeAtomically(join(folder, 'taken'), 'x')).rejects.toThrow('writeAtomically: expected to write');
     await expect(writeAtomically(join(folder, 'none/file'), 'x')).rejects.toThrow('ENOENT');
     expect((await readdir(folder)).sort()).toEqual(['file', 'taken']);
-  });
-});
-
-describe('what a run is told from', () => {
-  const git = (folder: string, ...args: string[]): string =>
-    execFileSync(
-      'git',
-      ['-c', 'user.name=n', '-c', 'user.email=e@example.org', '-c', 'commit.gpgsign=false', ...args],
-      { cwd: folder, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] },
-    );
-
-  test('the commit, and whether files differ from it', async () => {
-    const folder = await mkdtemp(join(root, "git '$(touch pwned)' "));
-    expect(await gitState(folder)).toBeNull();
-    git(folder, 'init');
-    expect(await gitState(folder)).toBeNull();
-    await writeFile(join(folder, 'a'), 'one');
-    git(folder, 'add', '.');
-    git(folder, 'commit', '-m', 'first');
-    const clean = await gitState(folder);
-    expect(clean).toEqual({ commit: git(folder, 'rev-parse', 'HEAD').trim(), dirty: null });
-    await writeFile(join(folder, 'a'), 'two');
-    const two = await gitState(folder);
-    await writeFile(join(folder, 'a'), 'three');
-    const three = await gitState(folder);
-    git(folder, 'add', '.');
-    expect(await gitState(folder)).toEqual(three);
-    await writeFile(join(folder, 'b'), '');
-    const added = await gitState(folder);
-    const digests = [two, three, added].map((state) => state?.dirty);
-    expect(new Set(digests).size).toBe(3);
-    for (const digest of digests) expect(digest).toMatch(/^[0-9a-f]{64}$/);
-    expect(await readdir(folder)).not.toContain('pwned');
-  });
-
-  test('nothing a repository configures is run, and slow answers are not awaited', async () => {
-    const folder = await mkdtemp(join(root, 'trap-'));
-    const trap = join(folder, 'trap.sh');
-    await writeFile(trap, `#!/bin/sh\ntouch ${folder}/sprung\n`);
-    await chmod(trap, 0o755);
-    git(folder, 'init');
-    await writeFile(join(folder, '.gitattributes'), '* diff=trap\n');
-    git(folder, 'add', '.gitattributes');
-    git(folder, 'commit', '-m', 'first');
-    git(folder, 'config', 'core.fsmonitor', trap);
-    git(folder, 'config', 'diff.external', trap);
-    git(folder, 'config', 'diff.trap.textconv', trap);
-    await writeFile(join(folder, '.gitattributes'), '* diff=trap\n# more\n');
-    expect((await gitState(folder))?.dirty).toMatch(/^[0-9a-f]{64}$/);
-    expect(existsSync(join(folder, 'sprung'))).toBe(false);
-    expect(await gitState(folder, { limitMs: 0 })).toBeNull();
-  });
-
-  test('the nearest lock file', async () => {
-    const inner = join(root, 'pkg/src/deep');
-    await mkdir(inner, { recursive: true });
-    await writeFile(join(root, 'pkg/yarn.lock'), 'abc');
-    expect(await lockfileDigest(inner)).toBe('ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad');
-    await writeFile(join(root, 'pkg/src/package-lock.json'), '{}');
-    expect(await lockfileDigest(inner)).toBe('44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a');
-  });
-
-  test('the data', () => {
-    const one = dataRecord({ train: set('toy', 'a'), validation: set('toy', 'b') });
-    expect(dataRecord({ train: set('toy/train', 'a'), validation: set('toy/validation', 'b') })).toEqual(one);
-    expect(dataRecord({ train: set('toy', 'b'), validation: set('toy', 'a') }).digest).not.toBe(one.digest);
   });
 });

@@ -1,5 +1,5 @@
-import { writeAtomically } from './atomic-file.js';
-import type { ReportTitle } from './report/page.js';
+import { writeAtomically } from '../files/atomic-file.js';
+import type { ReportOptions } from './report/page.js';
 import type { RunData } from './run-data.js';
 
 /**
@@ -7,10 +7,11 @@ import type { RunData } from './run-data.js';
  * light and dark screens, phones and paper.
  *
  * @param runs one or more, in the order in which they are shown
- * @param options.title the names of the runs unless given
+ * @param options.title what it is called; the names of the runs unless given
+ * @param options.target a value of the primary metric: the report says when each run reached it
  * @throws ShallowsError without a run, or where the file cannot be written
  */
-export async function writeReport(path: string, runs: readonly RunData[], options: ReportTitle = {}): Promise<void> {
+export async function writeReport(path: string, runs: readonly RunData[], options: ReportOptions = {}): Promise<void> {
   // Plots need a DOM, which takes longer to load than everything else of a run: it is loaded only here.
   const { renderReport } = await import('./report/page.js');
   await writeAtomically(path, renderReport(runs, options));

@@ -5,24 +5,25 @@ import {
   chooseExecution,
   DepthLedger,
   type DepthReport,
-  drawPlan,
   droppedParameters,
   type ExecutionChoice,
+  keptRows,
   type Moment,
   measureWork,
   type Plan,
   type Policy,
-  planSlot,
   type RatedSite,
   recompute,
   setEvaluation,
-  settleExecution,
   timeFactor,
   type Work,
   withPlan,
 } from '../depth/index.js';
-import type { Module, Parameter, Pass } from '../nn/index.js';
+import type { JsonObject, Module, Parameter, Pass } from '../nn/index.js';
 import type { Key } from '../random/index.js';
+import { missingGradients, plansOverRanks } from './distributed/step-over-ranks.js';
+import { executionsJson, readExecutions } from './executions.js';
+import type { ExpectedGradients } from './parallel.js';
 
 /** What the stochastic depth of a run needs. */
 export interface DepthRunOptions {
@@ -39,15 +40,6 @@ export interface DepthRunOptions {
   readonly example: (rows: number) => Tensor;
   /** Rows of a pass. */
   readonly rows: number;
-}
-
-/** Where in a run a forward pass is. */
-export interface PassAt {
-  readonly step: number;
-  readonly microbatch: number;
-  readonly rows: number;
-  readonly firstRow: number;
-  readonly moment: Moment;
 }
 
 /** What ran in a step, over all its microbatches. */
@@ -67,11 +59,13 @@ export class DepthRun {
   #branches: BranchParameters | null = null;
   #recomputed: ((pass: Pass) => Pass) | null = null;
   #parameters: ReadonlyMap<string, Parameter> = new Map();
+  #work: Work | null;
 
   constructor(options: DepthRunOptions) {
     this.#options = options;
     this.#policy = options.policy;
     this.#sites = options.sites;
+    this.#work = options.work;
   }
 
   get policy(): Policy | null {
@@ -103,31 +97,78 @@ export class DepthRun {
     return this.#executions;
   }
 
-  /** A training pass with the plan of its step, drawn before anything runs. */
-  plan(pass: Pass, at: PassAt): Pass {
-    const { key, checkpoint, model } = this.#options;
-    if (checkpoint) this.#recomputed ??= recompute(model, this.#branchParameters());
-    const own = this.#recomputed?.(pass) ?? pass;
-    if (this.#policy === null) return own;
-    const plan = drawPlan(this.#policy, this.#sites, { key, ...at });
-    const { executions } = this;
-    return withPlan(own, executions === null ? plan : settleExecution(plan, executions));
+  /** Takes choices that were made elsewhere: by another rank, or before the run was interrupted. */
+  settle(executions: readonly ExecutionChoice[]): void {
+    if (this.#policy?.execution === 'auto') this.#executions = executions;
   }
 
   /**
-   * Counts the passes of a step, and sees to the gradients of branches that all of them dropped: zero where the policy lets
-   * the optimizer move them, none where it does not.
+   * What all ranks drop in a step, `[rank][microbatch]`; empty lists without a policy.
+   *
+   * @param rows of the global batch that each rank has
    */
-  finishStep(passes: readonly Pass[]): StepCount {
-    if (this.#policy === null) return { active: this.#sites.length, sites: this.#sites.length, factor: 1 };
+  plans(rows: readonly number[], microbatches: number, moment: Moment): readonly (readonly Plan[])[] {
+    const { executions } = this;
+    if (this.#policy === null) return rows.map(() => []);
+    const { key } = this.#options;
+    const step = { policy: this.#policy, sites: this.#sites, key, step: moment.batch, moment };
+    return plansOverRanks({ ...step, rows, microbatches, executions });
+  }
+
+  /** A training pass that follows a plan, drawn before anything runs. */
+  pass(own: Pass, plan: Plan | null): Pass {
+    const { checkpoint, model } = this.#options;
+    if (checkpoint) this.#recomputed ??= recompute(model, this.#branchParameters());
+    const pass = this.#recomputed?.(own) ?? own;
+    return plan === null ? pass : withPlan(pass, plan);
+  }
+
+  /** Which parameters get no gradient in a step, from the plans of all ranks. */
+  expected(plans: readonly (readonly Plan[])[], rows: readonly number[], rank: number): ExpectedGradients {
+    const branches = this.#branchParameters();
+    const known = this.#policy === null ? rows.map((own) => (own > 0 ? [wholePlan] : [])) : plans;
+    const { absent, localAbsent } = missingGradients(known, rank, branches);
+    return { absent: this.#named(absent), localAbsent: this.#named(localAbsent) };
+  }
+
+  /** Counts the passes of a step. */
+  count(passes: readonly Pass[], all: readonly Plan[]): StepCount {
+    const factor = all[0]?.factor ?? 1;
+    if (this.#policy === null) return { active: this.#sites.length, sites: this.#sites.length, factor };
     const counts = passes.map((pass) => this.#ledger.record(pass));
-    const plans = passes.flatMap((pass) => pass.get(planSlot)?.plan ?? []);
-    this.#settle(this.#policy, plans);
-    return {
-      active: counts.reduce((sum, { active }) => sum + active, 0) / counts.length,
-      sites: counts[0]?.sites ?? 0,
-      factor: plans[0]?.factor ?? 1,
-    };
+    if (counts.length > 0) {
+      const active = counts.reduce((sum, each) => sum + each.active, 0) / counts.length;
+      return { active, sites: counts[0]?.sites ?? 0, factor };
+    }
+    // A rank without rows says what the others run.
+    const shares = all.flatMap(({ sites }) =>
+      sites.map(({ kept, rows }) => (rows === null ? Number(kept) : keptRows(rows) / rows.of)),
+    );
+    return { active: shares.reduce((sum, each) => sum + each, 0) / all.length, sites: this.#sites.length, factor };
+  }
+
+  /**
+   * Sees to the gradients of branches that every rank dropped in all of a step: zero where the policy lets the optimizer
+   * move them, none where it does not.
+   */
+  settleGradients(all: readonly Plan[]): void {
+    if (this.#policy === null) return;
+    const { optimizer, execution } = this.#policy;
+    // A branch that did not run has no gradient, and an optimizer leaves alone what has none.
+    if (optimizer === 'frozen' && (execution === 'gate' || execution === 'subset')) return;
+    const dropped = [...this.#named(droppedParameters(all, this.#branchParameters()))];
+    if (optimizer === 'frozen') {
+      clearGrads(dropped);
+      return;
+    }
+    scope(() => {
+      const grads = gradsOf(dropped);
+      for (const [i, parameter] of dropped.entries()) {
+        if (grads[i] !== null) continue;
+        const { shape, dtype, device } = parameter;
+        parameter.grad = zeros(shape, { dtype, device });
+      }
+    });
   }
 
   /** Factor of the schedule over time at a moment. */
@@ -143,34 +184,27 @@ export class DepthRun {
   /** Null without a policy. */
   report(): DepthReport | null {
     if (this.#policy === null) return null;
-    const { work, model, example } = this.#options;
-    const measured =
-      work ??
-      scope(() => {
-        const x = example(1);
-        return measureWork((pass) => model.forward(x, pass));
-      });
-    return this.#ledger.report({ work: measured });
+    const { model, example } = this.#options;
+    this.#work ??= scope(() => {
+      const x = example(1);
+      return measureWork((pass) => model.forward(x, pass));
+    });
+    return this.#ledger.report({ work: this.#work });
   }
 
-  #settle({ optimizer, execution }: Policy, plans: readonly Plan[]): void {
-    // A branch that did not run has no gradient, and an optimizer leaves alone what has none.
-    if (optimizer === 'frozen' && (execution === 'gate' || execution === 'subset')) return;
-    const dropped = droppedParameters(plans, this.#branchParameters()).flatMap(
-      (name) => this.#parameters.get(name) ?? [],
-    );
-    if (optimizer === 'frozen') {
-      clearGrads(dropped);
-      return;
-    }
-    scope(() => {
-      const grads = gradsOf(dropped);
-      for (const [i, parameter] of dropped.entries()) {
-        if (grads[i] !== null) continue;
-        const { shape, dtype, device } = parameter;
-        parameter.grad = zeros(shape, { dtype, device });
-      }
-    });
+  /** What was counted, and what was measured: plain JSON. */
+  state(): JsonObject {
+    return { counted: this.#ledger.state(), executions: executionsJson(this.#executions) };
+  }
+
+  load({ counted, executions }: JsonObject): void {
+    this.#ledger.load(counted as JsonObject);
+    const settled = readExecutions(executions);
+    if (settled !== null) this.settle(settled);
+  }
+
+  #named(keys: readonly string[]): ReadonlySet<Parameter> {
+    return new Set(keys.flatMap((key) => this.#parameters.get(key) ?? []));
   }
 
   #branchParameters(): BranchParameters {
@@ -185,3 +219,6 @@ export class DepthRun {
     return this.#branches;
   }
 }
+
+/** The plan of a step in which everything runs. */
+const wholePlan: Plan = Object.freeze({ step: 0, microbatch: 0, rank: null, factor: 1, sites: Object.freeze([]) });

@@ -31,8 +31,7 @@ async function fit(overrides: Partial<TrainerOptions> & { drop?: number; lr?: nu
     modelName: 'cifar-resnet-8',
     train: data.train,
     validation: data.validation,
-    normalise: data,
-    source: (epoch) => batches(data.train, { batchSize: 16, normalise: data, key, epoch, shuffle: true }),
+    source: (epoch) => batches(data.train, { batchSize: 16, key, epoch, shuffle: true }),
     batchSize: 16,
     optimizer,
     schedule: constantSchedule(),
@@ -93,7 +92,7 @@ describe('Trainer', () => {
     const work = (() => {
       using model = cifarResnet({ depth: 8, classes: 10, key: rootKey(0) });
       applyPolicy(model, Policy({ drop: 0.5 }));
-      using batch = batches(data.train, { batchSize: 1, normalise: data }).at(0).inputs;
+      using batch = batches(data.train, { batchSize: 1 }).at(0).inputs;
       return measureWork((pass) => model.forward(batch, pass));
     })();
     const dropped = await fit({ work, duration: '20ep' });
@@ -128,10 +127,14 @@ describe('Trainer', () => {
     ['33sp', 3],
     ['0.5ep', 2],
   ])('a duration of %s takes %d batches', async (duration, expected) => {
-    const { result, model } = await fit({ duration });
+    const { result, model, events } = await fit({ duration });
     using _ = model;
     expect(result.at.batch).toBe(expected);
     expect(result.metrics).not.toBeNull();
+    // An epoch that the run does not get to the end of is told of too.
+    const epochs = events.filter(({ kind }) => kind === 'epoch-end');
+    expect(epochs.at(-1)?.at.batch).toBe(expected);
+    expect(epochs).toHaveLength(Math.ceil(expected / 3));
   });
 
   test('a duration on the clock ends', async () => {
@@ -147,7 +150,7 @@ describe('Trainer', () => {
 
   test('a loss that is not finite stops the run and says where', async () => {
     await expect(fit({ lr: 1e30, logEvery: 1 })).rejects.toThrow(
-      /expected a finite loss, got (NaN|Infinity) by batch \d/,
+      /expected a finite loss, got (NaN|Infinity) in batch \d \(epoch 0, batch \d of it, rows \d+, /,
     );
   });
 

@@ -1,264 +1,262 @@
-import { ops, scope, type Tensor, zeros } from '@shallows/torch';
-import type { BatchSource } from '../data/index.js';
-import type { Moment, RatedSite } from '../depth/index.js';
+import { peakMemory, setDeterministic } from '@shallows/torch';
+import type { RatedSite } from '../depth/index.js';
+import { nameDropouts } from '../dropout/index.js';
 import { ShallowsError } from '../errors.js';
-import { crossEntropy, type Module, trainingPass } from '../nn/index.js';
-import { deriveKey, type Key } from '../random/index.js';
-import { parseTime, timeToBatches } from '../time/index.js';
+import type { Module } from '../nn/index.js';
+import { timeToBatches } from '../time/index.js';
 import { alarmMessage } from './alarm.js';
-import type { Algorithm, Training } from './algorithm.js';
-import { Clock } from './clock.js';
-import { DepthRun, type StepCount } from './depth-run.js';
-import { evaluateModel } from './evaluate.js';
-import type { EndReason, Evaluation, ModelSummary, TrainEvent } from './events.js';
-import { type Microbatch, microbatches } from './microbatches.js';
-import { StepTimes } from './step-times.js';
-import { type CompleteOptions, completeOptions, type TrainerOptions } from './trainer-options.js';
+import { placeRun, settledOrder } from './channels-last.js';
+import { evaluateRun } from './evaluation.js';
+import type { CheckpointFacts, EndReason, ModelSummary, TrainEvent } from './events.js';
+import { agreeOnExecutions } from './executions.js';
+import { AlgorithmError, named } from './handlers.js';
+import { Loop } from './loop.js';
+import { type Leftover, restore } from './restore.js';
+import { Run } from './run.js';
+import { takeSnapshot } from './snapshot.js';
+import { readSnapshot } from './snapshot-numbers.js';
+import type { Snapshot } from './state.js';
+import type { TrainerOptions } from './trainer-options.js';
 
 /** How a run ended. */
 export type FitResult = Extract<TrainEvent, { kind: 'fit-end' }>;
 
+/** Where a snapshot comes from, for the record. */
+export interface LoadOptions {
+  /** Its path. */
+  readonly from?: string | null;
+  /** Newer ones that were left out, and why. */
+  readonly skipped?: readonly { readonly path: string; readonly why: string }[];
+}
+
 /**
  * Trains a model: for each batch it draws the plan of what drops, runs forward, backward and the optimizer, and counts
  * what really ran. Everything random is a function of (key, epoch, batch), so two runs with one key are equal bit for bit
- * on one machine.
+ * on one machine, and so are a run that was interrupted and goes on from a snapshot, and one that was not.
+ *
+ * A step, with the events that algorithms are asked about: `onBatchStart`; for each microbatch `onMicrobatchStart`,
+ * `onForwardStart`, the forward pass, `onForwardEnd`, `onLossStart`, the loss, `onLossEnd`, `onBackwardStart`, the backward
+ * pass, `onBackwardEnd`, `onMicrobatchEnd`; then `onOptimizerStepStart`, the optimizer, `onOptimizerStepEnd`, `onBatchEnd`.
  */
 export class Trainer {
-  readonly #options: CompleteOptions;
-  readonly #clock: Clock;
-  readonly #times = new StepTimes();
-  readonly #depth: DepthRun;
-  readonly #stepKey: Key;
-  #metrics: Evaluation | null = null;
-  #evaluatedAt = -1;
+  readonly #run: Run;
+  #leftover: Leftover | null = null;
+  #resumed: Extract<TrainEvent, { kind: 'resumed' }> | null = null;
+  #running = false;
 
-  /** @throws ShallowsError for a duration that has no batch, or microbatches that are no whole number from 1 */
+  /** @throws ShallowsError for options out of range, a duration that has no batch, or two dropouts of one name */
   constructor(options: TrainerOptions) {
-    this.#options = completeOptions(options);
-    const { key, duration, batchSize, train } = this.#options;
-    this.#stepKey = deriveKey(key, 'step');
-    this.#depth = new DepthRun({
-      ...this.#options,
-      key: deriveKey(key, 'depth'),
-      example: (rows) => this.#example(rows),
-      rows: Math.ceil(batchSize / this.#options.microbatches),
-    });
-    this.#clock = new Clock(parseTime(duration), {
-      batchesPerEpoch: options.source(0).length,
-      batchSize,
-      samplesPerEpoch: train.size,
-    });
+    this.#run = new Run(options);
+    nameDropouts(options.model);
   }
 
-  /** Runs until the duration is over or the signal comes; resolves with how it ended. */
+  /**
+   * Runs until the duration is over, an algorithm stops it or the signal comes; resolves with how it ended.
+   *
+   * @throws ShallowsError where a loss is not finite, an algorithm fails (with its name and event), or it runs already
+   */
   async fit(): Promise<FitResult> {
-    const training = this.#training();
-    const { algorithms } = this.#options;
-    const started: Algorithm[] = [];
-    this.#clock.start();
-    try {
-      for (const each of algorithms) {
-        started.push(each);
-        await each.onFitStart?.(training);
-      }
-      const reason = await this.#train();
-      return await this.#end(reason);
-    } finally {
-      for (const each of started.reverse()) await each.onFitEnd?.(training);
+    const run = this.#run;
+    if (this.#running) {
+      throw new ShallowsError('Trainer.fit: expected a trainer at rest, got one that is running - wait for it');
     }
+    this.#running = true;
+    const wasDeterministic = run.options.deterministic ? setDeterministic(true) : null;
+    run.ended = null;
+    try {
+      return await this.#fit();
+    } finally {
+      run.clock.stop();
+      if (wasDeterministic !== null) setDeterministic(wasDeterministic);
+      this.#running = false;
+    }
+  }
+
+  /**
+   * The run as it stands, in the middle of an epoch too: what follows from it is what would have followed, bit for bit. Its
+   * tensors are the run's own, not copies: write or copy them before the next step. May be asked for in a callback, by an
+   * algorithm in `onEpochStart`, `onOptimizerStepStart`, `onBatchEnd`, `onEpochEnd` and `onFitEnd`, and where nothing runs.
+   *
+   * In `onOptimizerStepStart` it has the gradients too, and a run that goes on from it begins with the optimizer's step.
+   *
+   * @throws ShallowsError in the middle of an operation, or where weights are not finite
+   */
+  state(): Snapshot {
+    return takeSnapshot(this.#run);
+  }
+
+  /**
+   * Takes a copy of a snapshot: `fit()` then goes on from there. The duration may be another one, and so may the number of
+   * ranks; other settings that change what follows are warned about.
+   *
+   * @throws ShallowsError where the snapshot is of another run, model or optimizer, or while it runs
+   */
+  load(snapshot: Snapshot, { from = null, skipped = [] }: LoadOptions = {}): void {
+    const run = this.#run;
+    if (this.#running) {
+      throw new ShallowsError('Trainer.load: expected a trainer at rest, got one that is running - load before fit()');
+    }
+    const { channelsLast } = run.options;
+    placeRun(run, channelsLast === 'auto' ? readSnapshot(snapshot).settings.channelsLast : channelsLast);
+    this.#freeLeftover();
+    this.#leftover = restore(run, snapshot);
+    this.#resumed = { kind: 'resumed', at: run.clock.progress(), from, skipped };
+  }
+
+  /**
+   * Saves a snapshot between steps: see `Training.checkpoint`. With ranks, all of them must call it; rank 0 saves.
+   */
+  checkpoint(name: string, save: (snapshot: Snapshot) => Promise<CheckpointFacts>): Promise<void> {
+    return this.#run.training.checkpoint(name, save);
+  }
+
+  /** Frees what the run holds beside model, optimizer and algorithms: sums, and losses that were not read back. */
+  dispose(): void {
+    this.#freeLeftover();
+    this.#run.dispose();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  async #fit(): Promise<FitResult> {
+    const run = this.#run;
+    const { model, parallel } = run.options;
+    if (!run.isPlaced) placeRun(run, await settledOrder(run));
+    parallel?.start(run.parameters);
+    await run.ranks.shareBuffers(model);
+    run.clock.start();
+    let isStarted = false;
+    let failed: AlgorithmError | null = null;
+    try {
+      await run.handlers.wait('onFitStart');
+      isStarted = true;
+      const reason = await this.#train();
+      run.ended = reason;
+      await this.#warnOfAlarms();
+      run.depth.readyToEvaluate(run.clock.moment);
+    } catch (error) {
+      if (!isStarted && error instanceof AlgorithmError) failed = error;
+      run.dispose();
+      run.failed = true;
+      // What other ranks wait for will not come.
+      await parallel?.abort?.(error instanceof Error ? error.message : String(error)).catch(() => undefined);
+      await this.#endAlgorithms(failed).catch(() => undefined);
+      await run.saves.wait();
+      throw error;
+    }
+    await this.#endAlgorithms(null);
+    return this.#end();
   }
 
   async #train(): Promise<EndReason> {
-    const clock = this.#clock;
-    await this.#emit(this.#startEvent());
-    for (const message of this.#options.warnings) await this.#warn('advice', message);
-    const evaluateEvery = this.#evaluationInterval();
-    using lossSum = zeros([]);
-    let reason: EndReason = 'done';
-    while (!clock.finished && reason === 'done') {
-      reason = await this.#epoch(lossSum, evaluateEvery);
-    }
-    if (reason === 'done') await this.#evaluate();
+    const run = this.#run;
+    const { options, depth, ranks, clock } = run;
+    const warnings = this.#goOn();
+    const executions = await agreeOnExecutions(depth.executions, ranks);
+    if (executions !== null) depth.settle(executions);
+    await run.emit(this.#startEvent());
+    if (this.#resumed !== null) await run.emit(this.#resumed);
+    this.#resumed = null;
+    for (const message of options.warnings) await this.#warn('advice', message);
+    for (const message of warnings) await this.#warn('resume', message);
+    await run.emitNotices();
+    const every = Math.max(1, timeToBatches(options.evaluateEvery, clock.timeline));
+    const reason = await new Loop(run, every).run();
+    if (reason !== 'interrupted') await evaluateRun(run);
     return reason;
   }
 
-  async #end(reason: EndReason): Promise<FitResult> {
-    const clock = this.#clock;
-    const depth = this.#depth.report();
+  /** Puts in place what of a snapshot belongs to algorithms that have started, and to what they put in force. */
+  #goOn(): readonly string[] {
+    if (this.#leftover === null) return [];
+    const { options, depth } = this.#run;
+    const { algorithms, depth: counted, warnings } = this.#leftover;
+    for (const algorithm of options.algorithms) {
+      const state = algorithms.get(algorithm.name);
+      if (state === undefined) continue;
+      try {
+        algorithm.loadStateDict?.(state);
+      } catch (error) {
+        throw named(algorithm, 'loadStateDict', error);
+      }
+    }
+    depth.load(counted);
+    this.#freeLeftover();
+    return warnings;
+  }
+
+  #freeLeftover(): void {
+    for (const { tensors } of this.#leftover?.algorithms.values() ?? []) {
+      for (const each of Object.values(tensors)) each.dispose();
+    }
+    this.#leftover = null;
+  }
+
+  /** Those that have started are asked, the last one first. */
+  async #endAlgorithms(failed: AlgorithmError | null): Promise<void> {
+    const { handlers, options } = this.#run;
+    if (failed !== null) {
+      const names = options.algorithms.map(({ name }) => name);
+      handlers.resume({ event: 'onFitEnd', asked: names.slice(names.indexOf(failed.algorithm) + 1) });
+    }
+    await handlers.wait('onFitEnd');
+  }
+
+  async #warnOfAlarms(): Promise<void> {
+    const depth = this.#run.depth.report();
     const alarm = depth && alarmMessage(depth);
     if (alarm !== null) await this.#warn('drop-rates', alarm);
-    const moment = this.#moment();
-    this.#depth.readyToEvaluate(moment);
+  }
+
+  async #end(): Promise<FitResult> {
+    const run = this.#run;
+    const { clock, depth, times } = run;
+    await run.saves.wait();
+    await run.emitNotices();
     const end: FitResult = {
       kind: 'fit-end',
       at: clock.progress(),
-      reason,
-      metrics: this.#metrics,
-      depth,
-      factor: this.#depth.factorAt(moment),
-      timing: this.#times.timing(clock.elapsedMs),
+      reason: run.ended ?? 'done',
+      why: run.ended === 'stopped' ? run.stopReason : null,
+      metrics: run.evaluation,
+      depth: depth.report(),
+      factor: depth.factorAt(clock.moment),
+      timing: times.timing(clock.elapsedMs),
+      peakMemoryBytes: peakBytes(run),
     };
-    await this.#emit(end);
+    await run.emit(end);
     return end;
   }
 
-  async #epoch(lossSum: Tensor, evaluateEvery: number): Promise<EndReason> {
-    const { source, signal, logEvery } = this.#options;
-    const clock = this.#clock;
-    const epoch = clock.epoch;
-    const batches = source(epoch);
-    const start = performance.now();
-    let reason: EndReason = 'done';
-    let [steps, active, stepMs] = [0, 0, 0];
-    for (let i = clock.batchInEpoch; i < batches.length && !clock.finished; i++) {
-      if (signal?.aborted) {
-        reason = 'interrupted';
-        break;
-      }
-      const { loss: tensor, samples, ...step } = this.#step(batches, i, lossSum);
-      clock.advance(samples);
-      steps++;
-      active += step.active;
-      stepMs += step.durationMs;
-      const logged = clock.batch % logEvery === 0 || clock.batch === 1;
-      const loss = logged ? finite(tensor.item(), clock.batch) : null;
-      tensor.dispose();
-      await this.#emit({ kind: 'batch-end', at: clock.progress(), loss, ...step });
-      if (clock.batch % evaluateEvery === 0 && clock.batchInEpoch !== 0) await this.#evaluate();
-      // Signals and timers get their turn.
-      await new Promise((resolve) => setImmediate(resolve));
-    }
-    if (steps > 0 && reason === 'done') {
-      const trainLoss = finite(lossSum.item(), clock.batch) / steps;
-      ops.aten.zero_(lossSum);
-      const durationMs = performance.now() - start;
-      await this.#emit({
-        kind: 'epoch-end',
-        at: clock.progress(),
-        trainLoss,
-        durationMs,
-        realised: active / steps,
-        meanStepMs: stepMs / steps,
-      });
-      if (clock.batch % evaluateEvery === 0) await this.#evaluate();
-    }
-    return reason;
-  }
-
-  #step(batches: BatchSource, index: number, lossSum: Tensor): Step {
-    const { optimizer, schedule, microbatches: count } = this.#options;
-    const step = this.#clock.batch;
-    const start = performance.now();
-    return scope(() => {
-      const batch = batches.at(index);
-      const factor = schedule(step);
-      for (const group of optimizer.groups) group.lr = group.baseLr * factor;
-      optimizer.zeroGrad();
-      const moment = this.#moment();
-      const parts = microbatches(batch, count).map((part, i) => this.#backward(part, i, batch.size, moment));
-      const ran = this.#depth.finishStep(parts.map(({ pass }) => pass));
-      optimizer.step();
-      const loss = parts.map((part) => part.loss).reduce((sum, each) => ops.aten.add_(sum, each));
-      ops.aten.add_(lossSum, loss);
-      const durationMs = performance.now() - start;
-      this.#times.add(durationMs, ran.active === ran.sites);
-      return { loss, lr: optimizer.groups[0]?.lr ?? 0, samples: batch.size, durationMs, ...ran };
-    });
-  }
-
-  /** Adds the gradients of one part of a batch, weighted by its rows, so that the parts' are those of the whole. */
-  #backward({ inputs, targets, rows, firstRow }: Microbatch, microbatch: number, size: number, moment: Moment) {
-    const { model } = this.#options;
-    const step = moment.batch;
-    const key = deriveKey(this.#stepKey, step);
-    const own = trainingPass({ key: microbatch === 0 ? key : deriveKey(key, 'microbatch', microbatch) });
-    const pass = this.#depth.plan(own, { step, microbatch, rows, firstRow, moment });
-    const loss = scope(() => {
-      const mean = crossEntropy(model.forward(inputs, pass), targets);
-      const weighted = rows === size ? mean : mean.mul(rows / size);
-      weighted.backward();
-      return weighted.detach();
-    });
-    return { pass, loss };
-  }
-
-  async #evaluate(): Promise<void> {
-    const clock = this.#clock;
-    if (this.#evaluatedAt === clock.batch) return;
-    this.#evaluatedAt = clock.batch;
-    const { model, train, validation, normalise, trainSubset } = this.#options;
-    const start = performance.now();
-    this.#depth.readyToEvaluate(this.#moment());
-    const measured = {
-      train: evaluateModel(model, train, { normalise, rows: Math.min(trainSubset, train.size) }),
-      validation: evaluateModel(model, validation, { normalise }),
-    };
-    for (const { loss } of [measured.train, measured.validation]) finite(loss, clock.batch);
-    this.#metrics = {
-      ...measured,
-      gap: {
-        loss: measured.validation.loss - measured.train.loss,
-        accuracy: measured.train.accuracy - measured.validation.accuracy,
-      },
-    };
-    const durationMs = performance.now() - start;
-    await this.#emit({ kind: 'evaluation', at: clock.progress(), durationMs, ...this.#metrics });
-  }
-
-  #evaluationInterval(): number {
-    const batches = timeToBatches(this.#options.evaluateEvery, this.#clock.timeline);
-    return Math.max(1, batches);
-  }
-
-  #moment(): Moment {
-    const { batch, elapsedMs, timeline } = this.#clock;
-    return { batch, elapsedMs, timeline };
-  }
-
-  #training(): Training {
-    const { model, optimizer } = this.#options;
-    const depth = this.#depth;
-    const clock = this.#clock;
-    return {
-      model,
-      optimizer,
-      get policy() {
-        return depth.policy;
-      },
-      get progress() {
-        return clock.progress();
-      },
-      exampleRow: () => this.#example(1),
-      useDepth: (policy, sites) => depth.use(policy, sites),
-    };
-  }
-
-  #example(rows: number): Tensor {
-    const { shape, images } = this.#options.train;
-    return zeros([rows, ...shape], { device: images.device });
-  }
-
   #startEvent(): TrainEvent {
-    const { model, modelName, batchSize } = this.#options;
-    const clock = this.#clock;
+    const { options, clock, depth, objective, place, ranks } = this.#run;
+    const { model, modelName, batchSize, microbatches, algorithms, optimizer, precision, deterministic } = options;
     return {
       kind: 'fit-start',
       at: clock.progress(),
-      model: modelSummary(modelName, model, this.#depth.sites),
-      executions: this.#depth.executions,
+      model: modelSummary(modelName, model, depth.sites),
+      executions: depth.executions,
       totalBatches: clock.totalBatches,
       totalEpochs: clock.totalBatches === null ? null : clock.totalBatches / clock.timeline.batchesPerEpoch,
       batchesPerEpoch: clock.timeline.batchesPerEpoch,
       batchSize,
+      microbatches,
+      task: objective.task,
+      primary: objective.primary,
+      algorithms: algorithms.map(({ name, options: settings = {} }) => ({ name, options: settings })),
+      optimizer: optimizer.name,
+      precision,
+      channelsLast: place.channelsLast,
+      deterministic,
+      device: place.device,
+      worldSize: ranks.size,
     };
   }
 
-  #warn(topic: 'advice' | 'drop-rates', message: string): Promise<void> {
-    return this.#emit({ kind: 'warning', at: this.#clock.progress(), topic, message });
-  }
-
-  async #emit(event: TrainEvent): Promise<void> {
-    for (const callback of this.#options.callbacks) await callback.onEvent(event);
+  async #warn(topic: 'advice' | 'drop-rates' | 'resume', message: string): Promise<void> {
+    await this.#run.emit({ kind: 'warning', at: this.#run.clock.progress(), topic, message });
   }
 }
 
@@ -271,16 +269,7 @@ export function modelSummary(name: string, model: Module, sites: readonly RatedS
   };
 }
 
-interface Step extends StepCount {
-  readonly loss: Tensor;
-  readonly lr: number;
-  readonly samples: number;
-  readonly durationMs: number;
-}
-
-function finite(loss: number, batch: number): number {
-  if (Number.isFinite(loss)) return loss;
-  throw new ShallowsError(
-    `Trainer: expected a finite loss, got ${loss} by batch ${batch} - lower the learning rate, or warm it up`,
-  );
+function peakBytes({ place: { device } }: Run): number {
+  const ofProcess = process.resourceUsage().maxRSS * 1024;
+  return device.startsWith('cuda') ? peakMemory(device) : ofProcess;
 }

@@ -1,142 +1,25 @@
-import { randn, scope, setNumThreads, stats } from '@shallows/torch';
+import { randn, scope, stats } from '@shallows/torch';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { batches, type DataSplits, loadData } from '../data/index.js';
-import { applyPolicy, findSites, Policy, type PolicyOptions } from '../depth/index.js';
-import { cifarResnet, vit } from '../models/index.js';
-import { constantSchedule, type Module, SGD } from '../nn/index.js';
-import { deriveKey, rootKey } from '../random/index.js';
-import type { TrainEvent } from './events.js';
-import { partRows } from './microbatches.js';
-import { StochasticDepth } from './stochastic-depth.js';
-import { type FitResult, Trainer } from './trainer.js';
-import type { TrainerOptions } from './trainer-options.js';
+import {
+  bytesOf,
+  expectClose,
+  fitterOf,
+  runKey as key,
+  resnet,
+  smallPictures,
+  transformer,
+  weightsOf as weights,
+} from '../../../../tests/support/fit.js';
+import type { DataSplits } from '../data/index.js';
+import { findSites, type PolicyOptions } from '../depth/index.js';
+import type { Module } from '../nn/index.js';
 
-setNumThreads(1);
 let data: DataSplits;
 beforeAll(async () => {
-  data = await loadData({ kind: 'textures', train: 48, validation: 12, noise: 0.1, size: 8 });
+  data = await smallPictures();
 });
 afterAll(() => data.dispose());
-
-interface Fitted extends Disposable {
-  readonly model: Module;
-  readonly result: FitResult;
-  readonly events: readonly TrainEvent[];
-  /** The events of one kind. */
-  of<K extends TrainEvent['kind']>(kind: K): Extract<TrainEvent, { kind: K }>[];
-}
-
-const key = rootKey(7);
-const resnet = (): Module => cifarResnet({ depth: 8, classes: 10, key: deriveKey(key, 'model') });
-const transformer = (): Module =>
-  vit({ size: 'ti', dim: 16, heads: 2, depth: 3, patch: 4, image: 8, classes: 10, key: deriveKey(key, 'model') });
-
-async function fit(
-  make: () => Module,
-  depth: PolicyOptions | null,
-  options: Partial<TrainerOptions> & { decay?: number } = {},
-): Promise<Fitted> {
-  const { decay = 0, ...overrides } = options;
-  const model = make();
-  const policy = depth === null ? null : Policy(depth);
-  const optimizer = new SGD(model.parameters(), { lr: 0.05, momentum: 0.9, weightDecay: decay });
-  const events: TrainEvent[] = [];
-  const trainer = new Trainer({
-    model,
-    modelName: 'net',
-    train: data.train,
-    validation: data.validation,
-    normalise: data,
-    source: (epoch) => batches(data.train, { batchSize: 16, normalise: data, key, epoch, shuffle: true }),
-    batchSize: 16,
-    optimizer,
-    schedule: constantSchedule(),
-    ...(policy === null ? {} : { policy, sites: applyPolicy(model, policy) }),
-    key,
-    duration: '2ep',
-    ...overrides,
-    callbacks: [{ onEvent: (event) => void events.push(event) }, ...(overrides.callbacks ?? [])],
-  });
-  const result = await trainer
-    .fit()
-    .catch((error: unknown) => {
-      model.dispose();
-      throw error;
-    })
-    .finally(() => optimizer.dispose());
-  const of = <K extends TrainEvent['kind']>(kind: K): Extract<TrainEvent, { kind: K }>[] =>
-    events.filter((event) => event.kind === kind) as Extract<TrainEvent, { kind: K }>[];
-  return { model, result, events, of, [Symbol.dispose]: () => model.dispose() };
-}
-
-const weights = ({ model }: Fitted): Record<string, number[]> =>
-  Object.fromEntries(Array.from(model.namedParameters(), ([name, each]) => [name, Array.from(each.toArray(), Number)]));
-const bytesOf = ({ model }: Fitted): string =>
-  Object.values(model.stateDict())
-    .map((each) => Buffer.from(each.toBytes()).toString('base64'))
-    .join();
-
-function expectClose(a: Fitted, b: Fitted): void {
-  const other = weights(b);
-  for (const [name, values] of Object.entries(weights(a)))
-    expect(values, name).toBeAllclose(other[name] ?? [], { rtol: 1e-4, atol: 2e-6 });
-}
-
-describe('microbatches', () => {
-  test.each([
-    [10, 1, [10]],
-    [10, 3, [4, 3, 3]],
-    [7, 4, [2, 2, 2, 1]],
-    [2, 4, [1, 1]],
-  ])('of %d rows in %d parts', (rows, count, expected) => {
-    const parts = partRows(rows, count);
-    expect(parts.map((part) => part.rows)).toEqual(expected);
-    expect(parts.map((part) => part.firstRow)).toEqual(
-      expected.map((_, i) => expected.slice(0, i).reduce((a, b) => a + b, 0)),
-    );
-  });
-
-  test('learn what the whole batch learns', async () => {
-    using whole = await fit(transformer, null);
-    // 5 does not divide 16.
-    for (const count of [2, 4, 5]) {
-      using split = await fit(transformer, null, { microbatches: count });
-      expectClose(split, whole);
-      expect(split.of('batch-end').map(({ loss }) => loss === null)).toEqual(
-        whole.of('batch-end').map(({ loss }) => loss === null),
-      );
-      expect(split.of('batch-end')[0]?.loss).toBeCloseTo(whole.of('batch-end')[0]?.loss ?? 0, 5);
-      expect(split.result.at).toMatchObject({ batch: whole.result.at.batch, sample: whole.result.at.sample });
-    }
-  });
-
-  test('drop the same samples however a batch is split, where each sample decides', async () => {
-    const depth: PolicyOptions = { drop: 0.5, unit: 'row', ranks: 'sample', time: { kind: 'warmup', length: '3ba' } };
-    using whole = await fit(transformer, depth);
-    for (const count of [2, 4]) {
-      using split = await fit(transformer, depth, { microbatches: count });
-      expectClose(split, whole);
-      const dropped = ({ result }: Fitted): unknown =>
-        result.depth?.sites.map(({ name, dropped: rows, opportunities }) => [name, rows, opportunities]);
-      expect(dropped(split)).toEqual(dropped(whole));
-      for (const [i, { active }] of split.of('batch-end').entries())
-        expect(active).toBeCloseTo(whole.of('batch-end')[i]?.active ?? 0, 9);
-    }
-  });
-
-  test('decide each for themselves where blocks are dropped', async () => {
-    using split = await fit(resnet, { drop: 0.5, schedule: 'uniform' }, { microbatches: 2, duration: '10ep' });
-    expect(split.result.depth?.sites.map(({ opportunities }) => opportunities)).toEqual([60, 60, 60]);
-    // Half a block is one microbatch of two.
-    expect(split.of('batch-end').some(({ active }) => active % 1 === 0.5)).toBe(true);
-  });
-
-  test.each([0, 1.5, Number.NaN])('of %d parts are an error', async (count) => {
-    await expect(fit(transformer, null, { microbatches: count })).rejects.toThrow(
-      'Trainer: expected a whole number of microbatches from 1',
-    );
-  });
-});
+const fit = fitterOf(() => data);
 
 describe('what the optimizer does about a dropped branch', () => {
   // The last block is dropped in every step, the first one never.
@@ -327,7 +210,7 @@ describe('warnings', () => {
       { drop: 0.15, schedule: 'uniform', unit: 'row', count: 'dinov2', scale: 'realised' },
       {
         warnings: ['mind the gap'],
-        source: (epoch) => batches(data.train, { batchSize: 10, normalise: data, key, epoch, shuffle: true, rows: 40 }),
+        source: (epoch) => data.train.batches({ batchSize: 10, key, epoch, shuffle: true, rows: 40 }),
         batchSize: 10,
         duration: '60ep',
         evaluateEvery: '60ep',
@@ -347,86 +230,6 @@ describe('warnings', () => {
   test('are none for an honest run', async () => {
     using fitted = await fit(resnet, { drop: 0.5 });
     expect(fitted.of('warning')).toEqual([]);
-  });
-});
-
-describe('algorithms', () => {
-  test('are asked before the first event and after the last, the last one first', async () => {
-    const said: string[] = [];
-    const algorithm = (name: string) => ({
-      name,
-      onFitStart: () => void said.push(`${name} starts`),
-      onFitEnd: () => void said.push(`${name} ends`),
-    });
-    using _ = await fit(resnet, null, {
-      algorithms: [algorithm('a'), algorithm('b'), { name: 'idle' }],
-      duration: '1ba',
-      callbacks: [{ onEvent: ({ kind }) => void (/fit/.test(kind) && said.push(kind)) }],
-    });
-    expect(said).toEqual(['a starts', 'b starts', 'fit-start', 'fit-end', 'b ends', 'a ends']);
-  });
-
-  test('end also where the run fails', async () => {
-    const said: string[] = [];
-    const failing = {
-      onEvent: () => {
-        throw new Error('no more');
-      },
-    };
-    const algorithm = { name: 'a', onFitEnd: () => void said.push('ended') };
-    await expect(fit(resnet, null, { algorithms: [algorithm], callbacks: [failing] })).rejects.toThrow('no more');
-    expect(said).toEqual(['ended']);
-  });
-
-  test('may put a policy in force', async () => {
-    const policy = Policy({ drop: 0.5, schedule: 'uniform' });
-    using fitted = await fit(resnet, null, {
-      algorithms: [{ name: 'a', onFitStart: (run) => run.useDepth(policy, applyPolicy(run.model, policy)) }],
-    });
-    expect(fitted.of('fit-start')[0]?.model.sites.map(({ requested }) => requested)).toEqual([0.5, 0.5, 0.5]);
-    expect(fitted.result.depth?.sites.map(({ opportunities }) => opportunities)).toEqual([6, 6, 6]);
-  });
-});
-
-describe('StochasticDepth', () => {
-  test('trains as a policy that was applied before, and measures the work', async () => {
-    const algorithms = [StochasticDepth({ target: 'BasicBlock', dropRate: 0.5, dropWarmup: '3ba' })];
-    using applied = await fit(resnet, { drop: 0.5, time: { kind: 'warmup', length: '3ba' } });
-    using inserted = await fit(resnet, null, { algorithms });
-    expect(bytesOf(inserted)).toBe(bytesOf(applied));
-    expect(inserted.result.depth).toEqual(applied.result.depth);
-    expect(inserted.result.depth?.workSavedIdeal).toBeGreaterThan(0.1);
-    expect(
-      inserted.of('fit-start')[0]?.model.sites.map(({ kind, layer, requested }) => [kind, layer, requested]),
-    ).toEqual([1, 2, 3].map((l) => ['basic', l - 1, 0.5 * (l / 3)]));
-  });
-
-  test.each([true, false])('gives the model back if asked: %s', async (undoAtEnd) => {
-    const algorithms = [StochasticDepth({ dropRate: 0.5, scale: 'paper', undoAtEnd })];
-    using fitted = await fit(resnet, null, { algorithms });
-    const rate = findSites(fitted.model).map(({ drop, evaluationScale }) => [drop, evaluationScale]);
-    expect(rate.at(-1)).toEqual(undoAtEnd ? [0, 1] : [0.5, 0.5]);
-    expect(fitted.result.depth?.sites.at(-1)?.requested).toBe(0.5);
-  });
-
-  test('gives the model back where the run fails', async () => {
-    const model = resnet();
-    const before = findSites(model).map(({ drop }) => drop);
-    const failing = {
-      onEvent: ({ kind }: TrainEvent) => {
-        if (kind === 'epoch-end') throw new Error('no more');
-      },
-    };
-    const algorithms = [StochasticDepth({ dropRate: 0.5, undoAtEnd: true })];
-    await expect(fit(() => model, null, { algorithms, callbacks: [failing] })).rejects.toThrow('no more');
-    expect(findSites(model).map(({ drop }) => drop)).toEqual(before);
-  });
-
-  test('stops a run whose target means no block', async () => {
-    const algorithms = [StochasticDepth({ target: 'Bottleneck' })];
-    await expect(fit(resnet, null, { algorithms })).rejects.toThrow(
-      'applyStochasticDepth: expected a block class, a kind or a path of the model, got "Bottleneck"',
-    );
   });
 });
 

@@ -1,5 +1,6 @@
+import { createHash, type Hash } from 'node:crypto';
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
-import { empty } from '../creation.js';
+import { empty, fromBytes } from '../creation.js';
 import type { Device } from '../dtype.js';
 import { elementSize } from '../dtype.js';
 import { TorchError } from '../errors.js';
@@ -19,6 +20,11 @@ export interface LoadOptions {
    * mapped unless said otherwise.
    */
   readonly map?: boolean;
+  /**
+   * SHA-256 of the whole file, 64 hexadecimal digits. The file is then read once, through one handle, and only what has
+   * this digest is returned: no other bytes are used. Excludes `map`.
+   */
+  readonly sha256?: string;
 }
 
 /** Tensors by name, and the text that was saved beside them. */
@@ -34,12 +40,14 @@ interface OpenFile {
 }
 
 const mapFrom = 64 * 1024 * 1024;
+const pieceBytes = 16 * 1024 * 1024;
 
 const fromFile = new Operator('aten::from_file');
 const slice = new Operator('aten::slice', 'Tensor');
 const viewAs = new Operator('aten::view', 'dtype');
 const reshape = new Operator('aten::view');
 const clone = new Operator('aten::clone');
+const copy = new Operator('aten::copy_');
 const toDevice = new Operator('aten::to', 'dtype_layout');
 const largest = new Operator('aten::max');
 
@@ -53,7 +61,8 @@ export function readSafetensorsHeader(path: string): SafetensorsHeader {
  * header, keys twice, tensors that overlap or leave holes, offsets outside of the file, sizes that do not fit.
  */
 export function loadSafetensors(path: string, options: LoadOptions = {}): Safetensors {
-  const { device = 'cpu' } = options;
+  const { device = 'cpu', sha256 } = options;
+  if (sha256 !== undefined) return loadVerified(path, { device, sha256, map: options.map });
   const file = open('loadSafetensors', path);
   const map = options.map ?? file.size >= mapFrom;
   return scope(() => {
@@ -66,13 +75,55 @@ export function loadSafetensors(path: string, options: LoadOptions = {}): Safete
   });
 }
 
+/** Reads and hashes in one pass: first the header, then each tensor's data into its own memory. */
+function loadVerified(
+  path: string,
+  { device, sha256, map }: { readonly device: Device; readonly sha256: string; readonly map: boolean | undefined },
+): Safetensors {
+  if (!/^[0-9a-f]{64}$/.test(sha256) || map === true) {
+    const got = map === true ? 'map: true beside it' : `'${shortened(String(sha256))}'`;
+    throw new TorchError(`loadSafetensors: expected a sha256 of 64 hexadecimal digits and no map, got ${got}`);
+  }
+  return withFile('loadSafetensors', path, (handle) => {
+    const hash = createHash('sha256');
+    const { header, dataStart } = readFile(handle, (bytes) => hash.update(bytes));
+    return scope(() => {
+      const tensors = header.entries.map((entry): [string, Tensor] => {
+        const raw = entry.begin === entry.end ? undefined : readTensor(handle, dataStart, entry, hash);
+        return [entry.name, placed(path, raw, entry, device, true)];
+      });
+      const found = hash.digest('hex');
+      if (found !== sha256) throw new ScanError(`expected the SHA-256 ${sha256}, got ${found}`);
+      return { tensors: Object.fromEntries(tensors), metadata: { ...header.metadata } };
+    });
+  });
+}
+
+function readTensor(handle: number, dataStart: number, { begin, end }: TensorEntry, hash: Hash): Tensor {
+  const whole = empty([end - begin], { dtype: 'uint8' });
+  for (let at = begin; at < end; at += pieceBytes) {
+    const bytes = readExactly(handle, Math.min(end, at + pieceBytes) - at, dataStart + at);
+    hash.update(bytes);
+    scope(() => {
+      const target = slice.call([whole, 0, at - begin, at - begin + bytes.length]) as Tensor;
+      copy.call([target, fromBytes(bytes, 'uint8', [bytes.length])]);
+    });
+  }
+  return whole;
+}
+
 function open(name: string, path: string): OpenFile {
+  return withFile(name, path, (handle) => readFile(handle));
+}
+
+function withFile<T>(name: string, path: string, use: (handle: number) => T): T {
   if (typeof path !== 'string') throw new TorchError(`${name}: expected a path, got a ${typeof path}`);
   let handle: number | undefined;
   try {
     handle = openSync(path, 'r');
-    return readFile(handle);
+    return use(handle);
   } catch (error) {
+    if (error instanceof TorchError) throw error;
     const reason = error instanceof Error ? error.message : String(error);
     throw new TorchError(`${name}: ${path}: ${reason}`, { cause: error });
   } finally {
@@ -80,18 +131,22 @@ function open(name: string, path: string): OpenFile {
   }
 }
 
-function readFile(handle: number): OpenFile {
+function readFile(handle: number, seen: (bytes: Buffer) => void = () => {}): OpenFile {
   const stat = fstatSync(handle);
   if (!stat.isFile()) throw new ScanError('expected a regular file, got another kind');
   const { size } = stat;
   if (size < 8) throw new ScanError(`expected at least 8 bytes, got ${size}`);
-  const length = readExactly(handle, 8, 0).readBigUInt64LE();
+  const prefix = readExactly(handle, 8, 0);
+  seen(prefix);
+  const length = prefix.readBigUInt64LE();
   if (length > BigInt(maxHeaderBytes))
     throw new ScanError(`expected a header of at most ${maxHeaderBytes} bytes, got ${length}`);
   const headerBytes = Number(length);
   if (8 + headerBytes > size)
     throw new ScanError(`expected a header of ${headerBytes} bytes, got a file of ${size} bytes`);
-  const header = parseHeader(readExactly(handle, headerBytes, 8), size - 8 - headerBytes);
+  const text = readExactly(handle, headerBytes, 8);
+  seen(text);
+  const header = parseHeader(text, size - 8 - headerBytes);
   return { header, dataStart: 8 + headerBytes, size };
 }
 

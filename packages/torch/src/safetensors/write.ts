@@ -3,25 +3,14 @@ import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from 'n
 import { dirname } from 'node:path';
 import { elementSize } from '../dtype.js';
 import { TorchError } from '../errors.js';
-import { native } from '../native.js';
 import { Operator } from '../operator.js';
 import { scope } from '../scope.js';
-import { isTensor, live, type Tensor } from '../tensor.js';
-import { codeOfDType, rankOfCode } from './dtypes.js';
-import { maxHeaderBytes } from './header.js';
-import { shortened } from './scanner.js';
+import type { Tensor } from '../tensor.js';
+import { type Item, type Layout, layOut, quoted } from './layout.js';
 
-interface Item {
-  readonly name: string;
-  readonly code: string;
-  readonly tensor: Tensor;
-  readonly shape: readonly number[];
-  readonly bytes: number;
-}
-
-// Half of a surrogate pair, which UTF-8 cannot say.
-const brokenText = /\p{Surrogate}/u;
 const chunkBytes = 16 * 1024 * 1024;
+/** A piece of {@link encodeSafetensors} is at most this long: far below what one buffer can hold. */
+const pieceBytes = 512 * 1024 * 1024;
 
 const reshape = new Operator('aten::reshape');
 const slice = new Operator('aten::slice', 'Tensor');
@@ -37,17 +26,10 @@ export function saveSafetensors(
 ): void {
   if (typeof path !== 'string' || path === '')
     throw new TorchError(`saveSafetensors: expected a path, got ${quoted(path)}`);
-  if (typeof tensors !== 'object' || tensors === null || isTensor(tensors)) {
-    throw new TorchError(`saveSafetensors: expected an object of tensors, got ${quoted(tensors)}`);
-  }
-  const items = Object.entries(tensors).map(([name, tensor]) => describe(name, tensor));
-  items.sort(
-    (a, b) => rankOfCode(a.code) - rankOfCode(b.code) || Buffer.compare(Buffer.from(a.name), Buffer.from(b.name)),
-  );
-  const header = headerOf(items, metadata);
+  const layout = layOut('saveSafetensors', tensors, metadata);
   const temporary = `${path}.${randomUUID()}.tmp`;
   try {
-    write(temporary, header, items);
+    write(temporary, layout);
     renameSync(temporary, path);
   } catch (error) {
     rmSync(temporary, { force: true });
@@ -59,70 +41,46 @@ export function saveSafetensors(
   syncFolder(dirname(path));
 }
 
-function describe(name: string, tensor: Tensor): Item {
-  const where = `saveSafetensors: tensor '${shortened(name)}'`;
-  if (!isTensor(tensor)) throw new TorchError(`${where}: expected a tensor, got ${quoted(tensor)}`);
-  if (name === '__metadata__')
-    throw new TorchError(`${where}: expected another name, got the one the format keeps for text`);
-  if (brokenText.test(name)) throw new TorchError(`${where}: expected a name in Unicode, got half of a character`);
-  const layout = native().layout(live(tensor));
-  const { dtype, device, shape } = tensor;
-  if (layout !== 'strided' || device === 'meta') {
-    const got = device === 'meta' ? 'one without data' : `layout ${layout}`;
-    throw new TorchError(`${where}: expected a dense tensor, got ${got} - convert it first`);
-  }
-  const code = codeOfDType(dtype);
-  if (code === undefined)
-    throw new TorchError(`${where}: expected a dtype that the format has, got ${dtype} - convert with .to(dtype)`);
-  return { name, code, tensor, shape, bytes: shape.reduce((product, size) => product * size, elementSize[dtype]) };
+/**
+ * The bytes of a safetensors file, in pieces that follow each other: the header, then a copy of each tensor's elements,
+ * taken now. Each piece has a buffer of its own, so that another thread can be given it to hash and write.
+ *
+ * @throws TorchError for what the format cannot hold, as {@link saveSafetensors}
+ */
+export function encodeSafetensors(
+  tensors: Readonly<Record<string, Tensor>>,
+  metadata: Readonly<Record<string, string>> = {},
+): Uint8Array<ArrayBuffer>[] {
+  const { header, items } = layOut('encodeSafetensors', tensors, metadata);
+  const parts = [new Uint8Array(header)];
+  for (const item of items) eachPiece(item, pieceBytes, (bytes) => parts.push(bytes));
+  return parts;
 }
 
-function headerOf(items: readonly Item[], metadata: Readonly<Record<string, string>>): Buffer {
-  const members: string[] = [];
-  const pairs = Object.entries(metadata);
-  if (pairs.length > 0) {
-    for (const [key, value] of pairs) {
-      if (typeof value === 'string' && !brokenText.test(key + value)) continue;
-      throw new TorchError(`saveSafetensors: metadata '${shortened(key)}': expected text, got ${quoted(value)}`);
-    }
-    members.push(`"__metadata__":${JSON.stringify(Object.fromEntries(pairs))}`);
-  }
-  let position = 0;
-  for (const { name, code, shape, bytes } of items) {
-    const entry = { dtype: code, shape, data_offsets: [position, position + bytes] };
-    members.push(`${JSON.stringify(name)}:${JSON.stringify(entry)}`);
-    position += bytes;
-  }
-  const text = Buffer.from(`{${members.join(',')}}`);
-  const padded = Math.ceil(text.length / 8) * 8;
-  if (padded > maxHeaderBytes)
-    throw new TorchError(`saveSafetensors: expected a header of at most ${maxHeaderBytes} bytes, got ${padded}`);
-  const header = Buffer.alloc(8 + padded, ' ');
-  header.writeBigUInt64LE(BigInt(padded));
-  text.copy(header, 8);
-  return header;
-}
-
-function write(path: string, header: Buffer, items: readonly Item[]): void {
+function write(path: string, { header, items }: Layout): void {
   const handle = openSync(path, 'wx');
   try {
     writeAll(handle, header);
-    for (const item of items) writeTensor(handle, item);
+    for (const item of items) eachPiece(item, chunkBytes, (bytes) => writeAll(handle, bytes));
     fsyncSync(handle);
   } finally {
     closeSync(handle);
   }
 }
 
-function writeTensor(handle: number, { tensor, bytes }: Item): void {
+function eachPiece({ tensor, bytes }: Item, most: number, visit: (bytes: Uint8Array<ArrayBuffer>) => void): void {
   if (bytes === 0) return;
+  if (bytes <= most) {
+    visit(tensor.toBytes());
+    return;
+  }
   scope(() => {
     const flat = reshape.call([tensor.detach(), [-1]]) as Tensor;
-    const step = Math.max(1, Math.floor(chunkBytes / elementSize[tensor.dtype]));
+    const step = Math.max(1, Math.floor(most / elementSize[tensor.dtype]));
     const count = bytes / elementSize[tensor.dtype];
     for (let start = 0; start < count; start += step) {
       const piece = slice.call([flat, 0, start, Math.min(count, start + step)]) as Tensor;
-      writeAll(handle, piece.toBytes());
+      visit(piece.toBytes());
       piece.dispose();
     }
   });
@@ -145,9 +103,4 @@ function syncFolder(path: string): void {
   } catch {
     return;
   }
-}
-
-function quoted(value: unknown): string {
-  if (value === null) return 'null';
-  return typeof value === 'string' ? `'${shortened(value)}'` : `a ${typeof value}`;
 }

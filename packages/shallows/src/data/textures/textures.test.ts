@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { deriveKey, rootKey } from '../../random/index.js';
-import { contentDigest } from '../dataset.js';
+import { contentDigest } from '../images/image-dataset.js';
 import { sliceTable } from '../table.js';
 import { oklch } from './colour.js';
 import { shapes } from './shapes.js';

@@ -1,32 +1,21 @@
 import { compensatedSum } from '../profile/compensated-sum.js';
 import type { AdviceRule, Regularizers } from './advice.js';
+import { fullMeasures, regularizerWords } from './measures.js';
 import { round } from './rates.js';
 
 const liu = 'Liu et al., "Dropout reduces underfitting", ICML 2023';
-
-/** What counts as one full measure of each regularizer: common values of published recipes. */
-const fullMeasure: Readonly<Record<keyof Regularizers, number>> = {
-  dropout: 0.2,
-  attentionDropout: 0.2,
-  labelSmoothing: 0.1,
-  mixup: 0.8,
-  cutmix: 1,
-};
-
-/** The mean drop rate of the paper: linear to 0.5. */
-const FULL_DEPTH = 0.25;
 
 /** Advice on how dropping fits the rest of the training. */
 export const trainingRules: Readonly<Record<string, AdviceRule>> = {
   'strong-regularizers': ({ mean, regularizers, epochs }) => {
     const others = Object.entries(regularizers)
-      .map(([name, value]): [string, number] => [name, (value ?? 0) / fullMeasure[name as keyof Regularizers]])
+      .map(([name, value]): [string, number] => [name, (value ?? 0) / fullMeasures[name as keyof Regularizers]])
       .filter(([, measure]) => measure > 0);
-    const total = compensatedSum([mean / FULL_DEPTH, ...others.map(([, measure]) => measure)]);
+    const total = compensatedSum([mean / fullMeasures.depth, ...others.map(([, measure]) => measure)]);
     const few = epochs !== null && epochs < 100;
     if (mean === 0 || others.length === 0 || total <= (few ? 2.5 : 3.5)) return null;
     const names = others.map(
-      ([name]) => `${words[name as keyof Regularizers]} ${regularizers[name as keyof Regularizers]}`,
+      ([name]) => `${regularizerWords[name as keyof Regularizers]} ${regularizers[name as keyof Regularizers]}`,
     );
     return {
       severity: 'warning',
@@ -70,12 +59,4 @@ export const trainingRules: Readonly<Record<string, AdviceRule>> = {
           message: `Each of ${ranks} ranks drops other blocks, and all wait for the one that drops fewest. Use ranks 'shared', or a budget, where time matters more than the last bit of accuracy.`,
           source: 'MosaicML Composer, method card "Stochastic Depth (Block)": more accuracy, less throughput',
         },
-};
-
-const words: Readonly<Record<keyof Regularizers, string>> = {
-  dropout: 'dropout',
-  attentionDropout: 'attention dropout',
-  labelSmoothing: 'label smoothing',
-  mixup: 'mixup',
-  cutmix: 'cutmix',
 };

@@ -1,6 +1,7 @@
 import { type DType, fromTypedArray, Operator, type Tensor } from '@shallows/torch';
 import { ShallowsError } from '../../errors.js';
 import type { Pass } from '../../nn/pass.js';
+import { passOfRows } from '../../nn/row-keys.js';
 import type { ResidualBlock } from '../policy/site.js';
 import { runBranch } from '../residual/run-branch.js';
 import { type Rows, rowFlags } from './rows.js';
@@ -43,7 +44,7 @@ export function runSubset(block: ResidualBlock, { x, pass, extras }: Partial, ro
     const index = fromTypedArray(BigInt64Array.from(rows.index, BigInt));
     const [some, all] = forkRows.call([x, index]) as [Tensor, Tensor];
     const theirs = extras.map((each) => each && (indexSelect.call([each, 0, beside(each, index)]) as Tensor));
-    const branch = runBranch(block, some, pass, theirs);
+    const branch = runBranch(block, some, passOfRows(pass, rows), theirs);
     const shortcut = shortcutOf(block, x, all, pass);
     requirePart(block, shortcut, branch, rows.index.length);
     return joinRows.call([shortcut, branch, index, scale], rectified(block, shortcut === all)) as Tensor;
@@ -51,7 +52,7 @@ export function runSubset(block: ResidualBlock, { x, pass, extras }: Partial, ro
   const { start, length } = rows;
   const [some, all] = forkWindow.call([x, start, length]) as [Tensor, Tensor];
   const theirs = extras.map((each) => each && (narrow.call([each, 0, start, length]) as Tensor));
-  const branch = runBranch(block, some, pass, theirs);
+  const branch = runBranch(block, some, passOfRows(pass, rows), theirs);
   const shortcut = shortcutOf(block, x, all, pass);
   requirePart(block, shortcut, branch, length);
   return joinWindow.call([shortcut, branch, start, scale], rectified(block, shortcut === all)) as Tensor;

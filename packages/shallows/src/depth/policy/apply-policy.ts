@@ -17,7 +17,11 @@ export function applyPolicy(target: ModuleTree | readonly Site[], policy: Policy
   const sites = 'namedModules' in target ? findSites(target) : target;
   const rated = rateSites(policy, placesOf(sites));
   const rates = new Map(rated.map(({ name, drop }) => [name, drop]));
-  for (const site of sites) site.drop = rates.get(site.name) ?? 0;
+  const applied = Object.freeze({ unit: policy.unit, scale: policy.scale });
+  for (const site of sites) {
+    site.drop = rates.get(site.name) ?? 0;
+    site.applied = applied;
+  }
   setEvaluation(sites, policy, 1);
   return rated;
 }

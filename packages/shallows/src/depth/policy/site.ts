@@ -1,5 +1,6 @@
 import type { Tensor } from '@shallows/torch';
 import type { Pass } from '../../nn/pass.js';
+import type { Policy } from './policy.js';
 
 /** Options of a {@link Site}. */
 export interface SiteOptions {
@@ -32,6 +33,8 @@ export class Site {
   drop = 0;
   /** Factor on the branch in evaluation: 1, or the keep probability under `paper` scaling. */
   evaluationScale = 1;
+  /** What one decision covers, and how kept branches count, as the policy has it that was applied last; null without one. */
+  applied: { readonly unit: Policy['unit']; readonly scale: Policy['scale'] } | null = null;
 
   constructor(kind: string, { beside, droppable = true }: SiteOptions = {}) {
     this.kind = kind;

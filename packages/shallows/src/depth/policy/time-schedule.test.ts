@@ -37,7 +37,7 @@ describe('warmup', () => {
     const schedule: TimeSchedule = { kind: 'warmup', length: '90sec' };
     expect(timeFactor(schedule, at(7, 45_000))).toBe(0.5);
     expect(timeFactor(schedule, at(7, 90_000))).toBe(1);
-    expect(() => timeFactor(schedule, at(7))).toThrow('expected the elapsed time for a schedule of 90sec');
+    expect(() => timeFactor(schedule, at(7))).toThrow('expected the elapsed time for 90sec');
   });
 
   test('of no length is there at once', () => {

@@ -1,5 +1,7 @@
 import { ShallowsError, shown } from '../../errors.js';
-import { parseTime, type Time, type Timeline, timeProblem, timeToBatches } from '../../time/index.js';
+import { against, type Moment, type Time, timeProblem } from '../../time/index.js';
+
+export type { Moment } from '../../time/index.js';
 
 /**
  * How drop rates run over training time: a factor f on every rate, with t the finished batches and w a time in batches.
@@ -24,16 +26,6 @@ export type TimeSchedule =
   | { readonly kind: 'decay'; readonly length?: string | Time | undefined; readonly to?: number | undefined }
   | { readonly kind: 'exponential'; readonly gamma: number }
   | { readonly kind: 'piecewise'; readonly points: readonly (readonly [time: string | Time, factor: number])[] };
-
-/** How far a run is, for schedules over time. */
-export interface Moment {
-  /** Finished batches. */
-  readonly batch: number;
-  /** Milliseconds since the run began: for times in seconds. */
-  readonly elapsedMs?: number;
-  /** The run's own measures. */
-  readonly timeline: Timeline;
-}
 
 /** The kinds of {@link TimeSchedule}. */
 export const timeScheduleKinds = Object.freeze([
@@ -161,18 +153,6 @@ function piecewise(points: readonly (readonly [string | Time, number])[], moment
     before = [at, factor];
   }
   return before?.[1] ?? 1;
-}
-
-/** A moment and a time in one unit: batches, or seconds where the time is on the clock. */
-function against(time: string | Time, { batch, elapsedMs, timeline }: Moment): readonly [t: number, w: number] {
-  const { value, unit } = parseTime(time);
-  if (unit !== 'sec') return [batch, timeToBatches({ value, unit }, timeline)];
-  if (elapsedMs === undefined) {
-    throw new ShallowsError(
-      `timeFactor: expected the elapsed time for a schedule of ${value}sec, got none - give elapsedMs, or use ep, ba, sp or dur`,
-    );
-  }
-  return [elapsedMs / 1000, value];
 }
 
 function isTime(value: unknown): value is string | Time {

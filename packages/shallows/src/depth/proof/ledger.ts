@@ -1,4 +1,5 @@
-import { ShallowsError } from '../../errors.js';
+import { ShallowsError, shown } from '../../errors.js';
+import type { JsonObject, JsonValue } from '../../nn/json.js';
 import type { Pass } from '../../nn/pass.js';
 import type { SitePlan } from '../plan/plan.js';
 import { type Executed, type PlannedPass, planSlot } from '../plan/planned-pass.js';
@@ -66,6 +67,22 @@ export class DepthLedger {
     return { active, sites: planned.executed.size };
   }
 
+  /** All that was counted: plain JSON, from which {@link load} goes on. */
+  state(): JsonObject {
+    return Object.fromEntries([...this.#tallies].map(([name, tally]) => [name, { ...tally }]));
+  }
+
+  /**
+   * Puts another ledger's counts in the place of these.
+   *
+   * @throws ShallowsError for what is no state of a ledger
+   */
+  load(state: JsonObject): void {
+    const tallies = Object.entries(state).map(([name, tally]) => [name, readTally(name, tally)] as const);
+    this.#tallies.clear();
+    for (const [name, tally] of tallies) this.#tallies.set(name, tally);
+  }
+
   /** Requested against realised rates of all passes so far, sites in the order of the first plan. */
   report(options: ReportOptions = {}): DepthReport {
     const tallies: SiteTally[] = [...this.#tallies].map(
@@ -100,6 +117,17 @@ export class DepthLedger {
     tally.dropped += ran.of - ran.kept;
     return ran.of === 0 ? 0 : ran.kept / ran.of;
   }
+}
+
+function readTally(name: string, tally: JsonValue): Tally {
+  const { first, drift, weight, opportunities, dropped, missed, masked } = (tally ?? {}) as Partial<Tally>;
+  const numbers = [first, drift, weight, opportunities, dropped, missed];
+  if (numbers.every((each) => typeof each === 'number') && typeof masked === 'boolean') {
+    return { first, drift, weight, opportunities, dropped, missed, masked } as Tally;
+  }
+  throw new ShallowsError(
+    `DepthLedger.load: expected the counts of '${name}', got ${shown(tally)} - pass what state() gave`,
+  );
 }
 
 function unreachedError({ plan, executed }: PlannedPass, missed: readonly SitePlan[]): ShallowsError {

@@ -15,6 +15,8 @@ import { ShallowsError } from '../../errors.js';
 import { Sequential } from '../../nn/index.js';
 import { Module } from '../../nn/module.js';
 import { evaluation, monteCarloPass, type Pass, trainingPass } from '../../nn/pass.js';
+import { rowKeysSlot } from '../../nn/row-keys.js';
+import { spreadSlot } from '../../nn/spread.js';
 import { deriveKey, rootKey, uniforms } from '../../random/index.js';
 import { drawPlan } from '../plan/plan.js';
 import { withPlan } from '../plan/planned-pass.js';
@@ -46,6 +48,28 @@ describe('the mask', () => {
     expect(batches.every((y) => new Set(values(y)).size === 1)).toBe(true);
     expect(new Set(batches.map((y) => values(y)[0]))).toEqual(new Set([0, 2]));
     for (const y of batches) expect(y.shape).toEqual(x.shape);
+  });
+
+  test('where rows have keys each goes by its own, alone and for several passes at once', () => {
+    scope(() => {
+      const x = ones([8, 2]);
+      const keysOf = (t: number) => Array.from({ length: 8 }, (_, row) => deriveKey(key, row, t));
+      for (const mode of ['row', 'batch'] as const) {
+        const of = (rows: Tensor, own: ReturnType<typeof keysOf>): number[] =>
+          values(stochasticDepth(rows, 0.5, mode, monteCarloPass({ key }).with(rowKeysSlot, own), named));
+        const [first, second] = [of(x, keysOf(0)), of(x, keysOf(1))];
+        expect(first).not.toEqual(second);
+        expect(of(x.narrow(0, 2, 3), keysOf(0).slice(2, 5))).toEqual(first.slice(4, 10));
+        const both = monteCarloPass({ key })
+          .with(rowKeysSlot, [...keysOf(0), ...keysOf(1)])
+          .with(spreadSlot, { rows: 8, passes: 2 });
+        const together = stochasticDepth(x, 0.5, mode, both, named);
+        expect([together.shape, values(together)]).toEqual([
+          [16, 2],
+          [...first, ...second],
+        ]);
+      }
+    });
   });
 
   test('a tensor without dimensions is a batch of its own', () => {

@@ -2,8 +2,10 @@ import { type DType, fromTypedArray, Operator, scope, type Tensor } from '@shall
 import { ShallowsError, shown } from '../../errors.js';
 import { Module } from '../../nn/module.js';
 import { evaluation, type Pass } from '../../nn/pass.js';
+import { requireRowKeys } from '../../nn/row-keys.js';
 import { Settings } from '../../nn/settings.js';
-import { uniforms } from '../../random/draws.js';
+import { askedPlaceSlot, spread } from '../../nn/spread.js';
+import { uniform, uniforms } from '../../random/draws.js';
 import { deriveKey, type Key } from '../../random/key.js';
 import { planSlot } from '../plan/planned-pass.js';
 import type { ModuleTree } from '../policy/find-sites.js';
@@ -35,6 +37,8 @@ export interface DropOptions {
  * that others share. Give each step a key of its own: `trainingPass({ key: deriveKey(key, 'step', step) })`. In
  * evaluation, and where p is 0, `x` itself is returned and nothing is drawn.
  *
+ * In Monte-Carlo passes whose rows have keys each row decides by its own, also in mode `batch`.
+ *
  * The decision is made in 53 bits and the factor is applied in float32 (float64 for such an x), so rates and means are right
  * in half precision too; what is dropped is selected away, so NaN in it cannot leak. At p = 1 all is 0, and so are gradients.
  *
@@ -54,21 +58,34 @@ export function stochasticDepth(
   requireRate('stochasticDepth', p, mode).check("write stochasticDepth(x, 0.1, 'row', pass, { name })");
   const shape = requireRows(x, mode);
   if (p === 0 || pass.mode === 'evaluation') return x;
-  const rows = mode === 'row' ? (shape[0] ?? 0) : 1;
-  const dropped = Uint8Array.from(uniforms(keyAt(pass, name), rows), (draw) => Number(draw < p));
-  const count = dropped.reduce((sum, each) => sum + each, 0);
-  const scale = scaleByKeep && count < rows ? 1 / (1 - p) : 1;
-  if (count === 0) return scaled(x, scale);
+  pass.get(askedPlaceSlot)?.(name, p);
   return scope(() => {
-    const each = shape.map((_, i) => (i === 0 ? rows : 1));
+    const all = spread(x, pass, name);
+    const dropped = drawDropped(all, p, mode, pass, name);
+    const count = dropped.reduce((sum, each) => sum + each, 0);
+    const scale = scaleByKeep && count < dropped.length ? 1 / (1 - p) : 1;
+    if (count === 0) return scaled(all, scale);
+    const each = shape.map((_, i) => (i === 0 ? dropped.length : 1));
     const mask = fromTypedArray(dropped, each, { dtype: 'bool', device: x.device });
-    return maskedFill.call([scaled(x, scale), mask, 0]) as Tensor;
+    return maskedFill.call([scaled(all, scale), mask, 0]) as Tensor;
   });
+}
+
+/** 1 for what is dropped: each row, or all of them in one; where rows have keys each by its own, whatever the mode. */
+function drawDropped({ shape }: Tensor, p: number, mode: DropMode, pass: Pass, name: string): Uint8Array {
+  const key = keyAt(pass, name);
+  const own = requireRowKeys('stochasticDepth', pass, shape[0]);
+  const draws =
+    own === null
+      ? uniforms(key, mode === 'row' ? (shape[0] ?? 0) : 1)
+      : own.map(({ hi, lo }) => uniform(deriveKey(key, hi, lo), 0));
+  return Uint8Array.from(draws, (draw) => Number(draw < p));
 }
 
 /** {@link stochasticDepth} as a module, with torchvision's arguments. */
 export class StochasticDepth extends Module {
-  readonly p: number;
+  /** Drop rate, in [0, 1]. */
+  p: number;
   readonly mode: DropMode;
   /** The module's place, see {@link DropOptions.name}; {@link nameDropPaths} fills in what is `''`. */
   name: string;
@@ -89,7 +106,8 @@ export class StochasticDepth extends Module {
 
 /** {@link stochasticDepth} by rows as a module, with timm's arguments. */
 export class DropPath extends Module {
-  readonly dropProb: number;
+  /** Drop rate, in [0, 1]. */
+  dropProb: number;
   readonly scaleByKeep: boolean;
   /** The module's place, see {@link DropOptions.name}; {@link nameDropPaths} fills in what is `''`. */
   name: string;

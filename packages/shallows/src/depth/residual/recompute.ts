@@ -1,6 +1,6 @@
 import { checkpoint, type Tensor } from '@shallows/torch';
 import type { Pass } from '../../nn/pass.js';
-import { recomputingSlot } from '../../nn/recomputing.js';
+import { repeatable } from '../../nn/recomputing.js';
 import type { BranchParameters, ParameterTree } from './gradless.js';
 import { type BranchRunner, branchSlot } from './run-branch.js';
 
@@ -30,14 +30,14 @@ export function recompute(model: ParameterTree, { branches }: BranchParameters):
   }
   const runner: BranchRunner = (block, x, pass, extras) => {
     if (!pass.training) return block.branch(x, pass, extras);
-    const inner = pass.with(branchSlot, plainly);
+    const inner = repeatable(pass.with(branchSlot, plainly));
     const present = extras.map((each) => each !== null);
     return checkpoint(
       ([input, ...rest], again) => {
         let next = 0;
         const theirs = present.map((is) => (is ? (rest[next++] ?? null) : null));
         // What was given below comes back, in its order.
-        return block.branch(input as Tensor, again ? inner.with(recomputingSlot, true) : inner, theirs);
+        return block.branch(input as Tensor, again ? inner.again() : inner.first, theirs);
       },
       [x, ...extras.filter((each) => each !== null)],
       [...(bySite.get(block.site.name) ?? [])],

@@ -1,6 +1,7 @@
 import { Operator, scope, type Tensor } from '@shallows/torch';
 import { ShallowsError } from '../../errors.js';
 import { evaluation, type Pass } from '../../nn/pass.js';
+import { spread, spreadAlong } from '../../nn/spread.js';
 import { skipSlot } from '../after-training/early-exit.js';
 import { meterSlot } from '../cost/work.js';
 import { addBranch, type Partial, runMasked, runSubset } from '../plan/partial.js';
@@ -53,7 +54,9 @@ export function residual(
   if (planned === undefined) {
     const scale = unplannedScale(site, pass);
     return scope(() =>
-      scale === 0 ? skip(block, x, pass) : sum(block, x, pass, runBranch(block, x, pass, extras), scale),
+      scale === 0
+        ? skip(block, x, pass)
+        : sum(block, x, pass, runBranch(block, x, pass, along(extras, x, pass)), scale),
     );
   }
   const decision = decisionFor(site, planned);
@@ -62,18 +65,25 @@ export function residual(
 
 function follow(block: ResidualBlock, input: Partial, decision: SitePlan, planned: PlannedPass): Tensor {
   const { rows, scale, kept, execution } = decision;
-  const { x, pass, extras } = input;
+  const { pass, extras } = input;
+  const x = rows === null ? input.x : spread(input.x, pass, block.site.name);
   const { executed } = planned;
   const { name } = block.site;
   if (rows !== null) requireRows(block.site, x, rows.of);
   const count = rows === null ? Number(kept) : 'index' in rows ? rows.index.length : rows.length;
   executed.set(name, { kept: count, of: rows?.of ?? 1 });
   // Computed and left out, for parity with systems that do so.
-  if (execution === 'mask') return finish(block, runMasked(block, input, rows, count, scale));
+  const own = { x, pass, extras: along(extras, x, pass) };
+  if (execution === 'mask') return finish(block, runMasked(block, own, rows, count, scale));
   if (!kept) return skip(block, x, pass);
-  if (rows === null || count === rows.of) return sum(block, x, pass, runBranch(block, x, pass, extras), scale);
-  const joined = runSubset(block, input, rows, scale);
+  if (rows === null || count === rows.of) return sum(block, x, pass, runBranch(block, x, pass, own.extras), scale);
+  const joined = runSubset(block, own, rows, scale);
   return block.activation === 'relu' ? joined : finish(block, joined);
+}
+
+/** What goes along with x, for the passes that x has rows for. */
+function along(extras: readonly (Tensor | null)[], x: Tensor, pass: Pass): readonly (Tensor | null)[] {
+  return extras.length === 0 ? extras : extras.map((each) => each && spreadAlong(each, x, pass));
 }
 
 /** The block without its branch. */
@@ -83,7 +93,8 @@ function skip(block: ResidualBlock, x: Tensor, pass: Pass): Tensor {
 }
 
 function sum(block: ResidualBlock, x: Tensor, pass: Pass, branch: Tensor, scale: number): Tensor {
-  const shortcut = block.shortcut(x, pass);
+  // A branch that is random itself has more rows than the shortcut where the pass stands for several.
+  const shortcut = spreadAlong(block.shortcut(x, pass), branch, pass);
   requireSameShape(block.site, shortcut, branch);
   return finish(block, addBranch(shortcut, branch, scale));
 }

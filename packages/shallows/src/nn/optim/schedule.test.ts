@@ -4,9 +4,12 @@ import { ShallowsError } from '../../errors.js';
 import {
   constantSchedule,
   cosineSchedule,
+  exponentialSchedule,
   type LearningRateSchedule,
+  linearSchedule,
   multiStepSchedule,
   oneCycleSchedule,
+  polynomialSchedule,
   warmupSchedule,
 } from '../index.js';
 
@@ -28,6 +31,11 @@ const schedules: Record<string, LearningRateSchedule> = {
   'one cycle, other shape': oneCycleSchedule({ steps: 33, peak: 0.45, startDivisor: 10, endDivisor: 50 }),
   'one cycle, no rise': oneCycleSchedule({ steps: 10, peak: 0 }),
   'one cycle, only rise': oneCycleSchedule({ steps: 10, peak: 1 }),
+  exponential: exponentialSchedule({ gamma: 0.93 }),
+  polynomial: polynomialSchedule({ steps: 12, power: 2.5 }),
+  linear: linearSchedule({ steps: 11, final: 0.2 }),
+  'linear to nothing': linearSchedule({ steps: 9 }),
+  'constant after warmup': warmupSchedule({ steps: 5, start: 1 / 6 }),
 };
 
 describe("PyTorch's schedulers (fixtures/schedules.py)", () => {
@@ -47,6 +55,7 @@ test('after the last step the rate stays where it is', () => {
   for (const [schedule, steps] of [
     [cosineSchedule({ steps: 7, final: 0.2 }), 7],
     [oneCycleSchedule({ steps: 7 }), 6],
+    [polynomialSchedule({ steps: 7, power: 3, final: 0.1 }), 7],
     [constantSchedule(), 0],
   ] as const) {
     expect([1, 5, 1000].map((more) => schedule(steps + more))).toEqual([1, 1, 1].map(() => schedule(steps)));
@@ -96,6 +105,9 @@ test.each<[string, () => LearningRateSchedule, string]>([
     () => warmupSchedule({ steps: 1, next: 1 as unknown as LearningRateSchedule }),
     'next: expected a schedule, got 1',
   ],
+  ['exponential', () => exponentialSchedule({ gamma: 1.1 }), 'gamma: expected a number above 0, up to 1, got 1.1'],
+  ['power', () => polynomialSchedule({ steps: 1, power: 0 }), 'power: expected a number above 0, got 0'],
+  ['linear steps', () => linearSchedule({ steps: 0 }), 'steps: expected a whole number from 1, got 0'],
   [
     'one-cycle peak',
     () => oneCycleSchedule({ steps: 9, peak: 1.1 }),

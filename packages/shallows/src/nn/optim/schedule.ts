@@ -59,7 +59,7 @@ export function cosineSchedule({ steps, final = 0 }: CosineOptions): LearningRat
 export interface WarmupOptions {
   /** Steps that rise; 0 for none. */
   readonly steps: number;
-  /** The first factor, in [0, 1]. */
+  /** The first factor, in [0, 1]; at 0, the default, the first step moves no weight. 1 / (steps + 1) wastes none. */
   readonly start?: number;
   readonly next?: LearningRateSchedule;
 }

@@ -40,21 +40,18 @@ describe('50 steps against torch.optim.SGD (fixtures/sgd.py)', () => {
     ],
   };
 
-  function run(name: string, dtype: DType): { params: Parameter[]; sgd: SGD } {
+  function run(name: string, dtype: DType, fused = false): { params: Parameter[]; sgd: SGD } {
     const params = shapes.map((shape, i) => new Parameter(values(shape, i, dtype)));
     const [first = {}, second] = groups[name] as readonly Partial<SGDOptions>[];
     const sgd =
       second === undefined
-        ? new SGD(params, { lr: 0.1, ...first })
+        ? new SGD(params, { lr: 0.1, fused, ...first })
         : new SGD(
             [
               { params: params.slice(0, 2), ...first },
               { params: params.slice(2), ...second },
             ],
-            {
-              lr: 0.1,
-              momentum: 0.9,
-            },
+            { lr: 0.1, momentum: 0.9, fused },
           );
     for (let step = 0; step < 50; step++) {
       scope(() => {
@@ -72,16 +69,18 @@ describe('50 steps against torch.optim.SGD (fixtures/sgd.py)', () => {
   });
 
   test.each(Object.entries(reference.cases))('%s', (name, expected) => {
-    for (const [dtype, tolerance] of [
-      ['float64', { rtol: 1e-11, atol: 1e-12 }],
-      ['float32', { rtol: 1e-5, atol: 1e-5 }],
+    for (const [dtype, fused, tolerance] of [
+      ['float64', false, { rtol: 1e-11, atol: 1e-12 }],
+      ['float64', true, { rtol: 1e-11, atol: 1e-12 }],
+      ['float32', false, { rtol: 1e-5, atol: 1e-5 }],
+      ['float32', true, { rtol: 1e-5, atol: 1e-5 }],
     ] as const) {
-      const { params, sgd } = run(name, dtype);
+      const { params, sgd } = run(name, dtype, fused);
       for (const [i, parameter] of params.entries())
         expect(parameter, `${i}`).toBeAllclose(expected.params[i] ?? [], tolerance);
-      for (const [i, momentum] of sgd.momenta().entries()) {
-        const wanted = expected.momenta[i] ?? null;
-        if (wanted === null) expect(momentum).toBeNull();
+      for (const [i, wanted] of expected.momenta.entries()) {
+        const momentum = sgd.stateDict().tensors[`${i}.momentum_buffer`];
+        if (wanted === null) expect(momentum).toBeUndefined();
         else expect(momentum).toBeAllclose(wanted, tolerance);
       }
     }
@@ -110,7 +109,7 @@ describe('SGD', () => {
     expect(model.parameters().map(({ grad }) => grad)).toEqual([null, null]);
     sgd.dispose();
     expect(stats().liveTensors).toBe(live - 2);
-    expect(sgd.momenta()).toEqual([null, null]);
+    expect(sgd.stateDict().tensors).toEqual({});
   });
 
   test('without gradients nothing moves, and no momentum is made', () => {
@@ -118,7 +117,7 @@ describe('SGD', () => {
     const sgd = new SGD([weight], { lr: 1, momentum: 0.9, weightDecay: 1 });
     sgd.step();
     expect(Array.from(weight.toArray(), Number)).toEqual([1, 2]);
-    expect(sgd.momenta()).toEqual([null]);
+    expect(sgd.stateDict().tensors).toEqual({});
   });
 
   test('a group takes the settings that it does not name from the optimizer, an undefined one too', () => {
@@ -164,6 +163,7 @@ describe('SGD', () => {
       make({ lr: 1, momentum: 0.9, dampening: 0.1, nesterov: true }),
       'nesterov: expected no dampening with it, got 0.1',
     ],
+    ['fused', make({ lr: 1, fused: 1 }), 'SGD: fused: expected true or false, got 1'],
     ['all at once', make({ lr: -1, momentum: 2 }), 'lr: expected a number from 0, got -1; momentum: expected'],
     [
       'a misspelt setting',

@@ -1,111 +1,116 @@
-import { clearGrads, gradsOf, keep, noGrad, Operator, scope, type Tensor } from '@shallows/torch';
-import { ShallowsError, shown } from '../../errors.js';
-import type { Parameter } from '../parameter.js';
-import { isGroup, listed, paramGroup, type SGDGroup, type SGDOptions, type SGDParamGroup } from './sgd-groups.js';
+import { Operator, type Tensor } from '@shallows/torch';
+import { Settings } from '../settings.js';
+import { GroupedOptimizer } from './grouped-optimizer.js';
+import { fused, type Lists, listsOf, type Moved } from './moved.js';
+import type { ParamGroup } from './optimizer.js';
+import type { GroupOptions, GroupRules, Optimized, OptimizerGroup } from './param-groups.js';
+import type { StateRules } from './state-layout.js';
 
-const foreachAdd = new Operator('aten::_foreach_add', 'List');
-const foreachAdd_ = new Operator('aten::_foreach_add_', 'List');
-const foreachMul_ = new Operator('aten::_foreach_mul_', 'Scalar');
-const clone = new Operator('aten::clone');
+const fusedSgd_ = new Operator('aten::_fused_sgd_');
+const add = new Operator('aten::_foreach_add', 'List');
+const add_ = new Operator('aten::_foreach_add_', 'List');
+const mul_ = new Operator('aten::_foreach_mul_', 'Scalar');
+const copy_ = new Operator('aten::_foreach_copy_');
+
+/** Settings of one group of parameters. */
+export interface SGDOptions extends GroupOptions {
+  /** μ, the share of the last step's direction that is kept, in [0, 1). */
+  readonly momentum?: number;
+  /** d, how much less the new gradient counts in the direction, in [0, 1]. */
+  readonly dampening?: number;
+  /** Look ahead along the momentum (Nesterov 1983); needs momentum, and no dampening. */
+  readonly nesterov?: boolean;
+  /** λ of the penalty ½·λ·|w|², from 0. */
+  readonly weightDecay?: number;
+}
+
+/** Parameters that share settings; those not given are the optimizer's own. */
+export type SGDGroup = OptimizerGroup<SGDOptions>;
+
+/** A group with all its settings. */
+export interface SGDParamGroup extends ParamGroup {
+  readonly momentum: number;
+  readonly dampening: number;
+  readonly nesterov: boolean;
+}
+
+const rules: GroupRules<SGDParamGroup> & StateRules<SGDParamGroup> = {
+  fn: 'SGD',
+  defaults: { momentum: 0, dampening: 0, nesterov: false, weightDecay: 0 },
+  check(settings, { momentum, dampening, nesterov }) {
+    settings
+      .number('momentum', momentum, 'from 0 to below 1', (value) => value >= 0 && value < 1)
+      .number('dampening', dampening, 'from 0 to 1', (value) => value >= 0 && value <= 1)
+      .flag('nesterov', nesterov);
+    if (nesterov !== true) return;
+    settings.expect(momentum !== 0, 'nesterov', 'a momentum above 0 with it', momentum);
+    settings.expect(dampening === 0, 'nesterov', 'no dampening with it', dampening);
+  },
+  tensors: ({ momentum }) => (momentum === 0 ? [] : ['momentum_buffer']),
+  counts: false,
+  fixed: { maximize: false },
+};
 
 /**
  * Stochastic gradient descent, step by step equal to PyTorch's:
  * g ← g + λ·w; v ← μ·v + (1 − d)·g (first v = g); g ← g + μ·v if nesterov, else v; w ← w − lr·g.
  *
- * A parameter without gradient (its block was dropped) is left alone: no decay, no momentum.
+ * On operators over all parameters of a group, `torch.optim.SGD` bit for bit. `fused` makes it one operator that goes through
+ * memory once instead of four times: `torch.optim.SGD(fused=True)` bit for bit, and the plain one but for last bits. A parameter without gradient (its block was dropped) is left alone: no decay, no momentum. State: `momentum_buffer`.
  */
-export class SGD {
-  readonly groups: readonly SGDParamGroup[];
-  readonly #momenta = new Map<Parameter, Tensor>();
-  readonly #all: readonly Parameter[];
+export class SGD extends GroupedOptimizer<SGDOptions, SGDParamGroup> {
+  readonly name = 'sgd';
+  readonly #fused: boolean;
 
   /**
    * @param params `model.parameters()`, or groups of parameters with settings of their own
    * @throws ShallowsError for no parameters, one given twice, one that cannot be learnt, or settings that are unknown
    *   or out of range
    */
-  constructor(params: Iterable<Parameter> | Iterable<SGDGroup>, options: SGDOptions) {
-    const given = listed(params) as (Parameter | SGDGroup)[];
-    const grouped = given.length > 0 && given.every(isGroup);
-    const groups: readonly SGDGroup[] = grouped ? (given as SGDGroup[]) : [{ params: given as Parameter[] }];
-    this.groups = groups.map((group) => paramGroup(group, options));
-    this.#all = this.groups.flatMap((group) => group.params);
-    if (this.#all.length === 0) {
-      throw new ShallowsError('SGD: expected parameters to train, got none - pass model.parameters()');
-    }
-    if (new Set(this.#all).size < this.#all.length) {
-      throw new ShallowsError('SGD: expected each parameter once, got one twice - list it in one group');
-    }
+  constructor(
+    params: Optimized<SGDOptions>,
+    { fused: isFused = false, ...options }: SGDOptions & { readonly fused?: boolean },
+  ) {
+    super(rules, params, options);
+    new Settings('SGD').flag('fused', isFused).check('write new SGD(model.parameters(), { lr, fused: true })');
+    this.#fused = isFused;
   }
 
-  /**
-   * Moves every parameter that has a gradient.
-   *
-   * @throws ShallowsError where a group's `lr` was set to what is no number from 0; nothing has moved then
-   */
-  step(): void {
-    for (const { lr } of this.groups) {
-      if (lr >= 0 && lr < Number.POSITIVE_INFINITY) continue;
-      throw new ShallowsError(`SGD.step: expected an lr from 0, got ${shown(lr)} - look at the schedule`);
-    }
-    noGrad(() =>
-      scope(() => {
-        for (const group of this.groups) this.#stepGroup(group);
-      }),
-    );
-  }
-
-  /** Removes all gradients. */
-  zeroGrad(): void {
-    clearGrads(this.#all);
-  }
-
-  /** The momentum of each parameter or null, in the order of the groups: what a checkpoint keeps beside the weights. */
-  momenta(): readonly (Tensor | null)[] {
-    return this.#all.map((parameter) => this.#momenta.get(parameter) ?? null);
-  }
-
-  /** Frees the momenta. */
-  dispose(): void {
-    for (const momentum of this.#momenta.values()) momentum.dispose();
-    this.#momenta.clear();
-  }
-
-  #stepGroup({ params, lr, momentum, dampening, nesterov, weightDecay }: SGDParamGroup): void {
-    const found = gradsOf(params);
-    const moved = params.filter((_, i) => found[i] !== null);
-    if (moved.length === 0) return;
-    let grads = found.filter((each) => each !== null);
-    if (weightDecay !== 0) grads = foreachAdd.call([grads, moved], { alpha: weightDecay }) as Tensor[];
-    if (momentum !== 0) {
-      const velocities = this.#accelerate(moved, grads, momentum, dampening);
-      if (!nesterov) grads = velocities;
-      // With weight decay the gradients are this step's own copies: they may be written to.
-      else if (weightDecay !== 0) foreachAdd_.call([grads, velocities], { alpha: momentum });
-      else grads = foreachAdd.call([grads, velocities], { alpha: momentum }) as Tensor[];
-    }
-    foreachAdd_.call([moved, grads], { alpha: -lr });
-  }
-
-  #accelerate(params: readonly Parameter[], grads: readonly Tensor[], momentum: number, dampening: number): Tensor[] {
-    const old: Tensor[] = [];
-    const oldGrads: Tensor[] = [];
-    const velocities = params.map((parameter, i) => {
-      const grad = grads[i] as Tensor;
-      const velocity = this.#momenta.get(parameter);
-      if (velocity === undefined) {
-        const first = keep(clone.call([grad]) as Tensor);
-        this.#momenta.set(parameter, first);
-        return first;
+  protected override move(groups: readonly (readonly Moved[])[]): void {
+    for (const [i, group] of this.groups.entries()) {
+      const moved = groups[i] ?? [];
+      // The first direction of a parameter is its gradient whole, without dampening.
+      const begun = ({ state }: Moved): boolean => group.momentum === 0 || state.tensors.has('momentum_buffer');
+      const first = moved.filter((each) => !begun(each));
+      const others = first.length === 0 ? moved : moved.filter(begun);
+      for (const [part, isFirst] of [[others, false] as const, [first, true] as const]) {
+        const names = rules.tensors(group);
+        if (this.#fused) fused(part, names, (lists) => moveFused(group, lists, isFirst));
+        else for (const lists of listsOf(part, names)) moveLists(group, lists, isFirst);
       }
-      old.push(velocity);
-      oldGrads.push(grad);
-      return velocity;
-    });
-    if (old.length > 0) {
-      foreachMul_.call([old, momentum]);
-      foreachAdd_.call([old, oldGrads], { alpha: 1 - dampening });
     }
-    return velocities;
   }
+}
+
+function moveFused(group: SGDParamGroup, { params, grads, states: [velocities = []] }: Lists, isFirstStep: boolean) {
+  const { lr, momentum, dampening, nesterov, weightDecay } = group;
+  const settings = { weightDecay, momentum, lr, dampening, nesterov, maximize: false, isFirstStep };
+  fusedSgd_.call([params, grads, velocities], settings);
+}
+
+function moveLists(group: SGDParamGroup, { params, grads: own, states: [velocities = []] }: Lists, isFirst: boolean) {
+  const { lr, momentum, dampening, nesterov, weightDecay } = group;
+  let grads = weightDecay === 0 ? own : (add.call([own, params], { alpha: weightDecay }) as Tensor[]);
+  if (momentum !== 0) {
+    if (isFirst) copy_.call([velocities, grads]);
+    else {
+      mul_.call([velocities, momentum]);
+      add_.call([velocities, grads], { alpha: 1 - dampening });
+    }
+    if (!nesterov) grads = velocities;
+    // With weight decay the gradients are this step's own copies: they may be written to.
+    else if (weightDecay !== 0) add_.call([grads, velocities], { alpha: momentum });
+    else grads = add.call([grads, velocities], { alpha: momentum }) as Tensor[];
+  }
+  add_.call([params, grads], { alpha: -lr });
 }

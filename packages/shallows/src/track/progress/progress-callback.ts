@@ -1,14 +1,11 @@
+import { Trend } from '../../metrics/training/trend.js';
 import type { Callback, TrainEvent } from '../../train/events.js';
-import { significant } from '../format.js';
+import { Curve } from './curve.js';
+import { epochLine, evaluationLine, nonFiniteText, resumedLine, warningLine } from './event-lines.js';
+import { panelLines } from './panels.js';
+import { Screen, type TextOutput } from './screen.js';
 import { advance, atRest, type Standing } from './standing.js';
-import { epochLine, evaluationLine, type LineStyle, statusLine, warningLine } from './status-line.js';
-
-/** A place that text is written to. */
-export interface TextOutput {
-  write(text: string): unknown;
-  readonly isTTY?: boolean | undefined;
-  readonly columns?: number | undefined;
-}
+import { type LineStyle, statusLine } from './status-line.js';
 
 /** Options of `progressCallback`. */
 export interface ProgressOptions {
@@ -16,16 +13,21 @@ export interface ProgressOptions {
   readonly env?: Readonly<Record<string, string | undefined>>;
   /** Written before every line that stays: which of several runs it is. */
   readonly label?: string;
+  /** Whether small plots are drawn under the status line, where the terminal has room; true unless given. */
+  readonly curves?: boolean;
   /** Milliseconds, for the throttle. */
   readonly now?: () => number;
 }
 
 const REDRAW_MS = 100;
-const CLEAR = '\r\u001b[2K';
+const LOSS_DECAY = 0.9;
 
 /**
- * Shows a run as it goes, on stderr: one status line on a terminal, redrawn ten times a second at most; elsewhere a
- * line for each epoch and each evaluation. Warnings are lines that stay. `NO_COLOR` and `TERM=dumb` are respected.
+ * Shows a run as it goes, on stderr. On a terminal: a status line and under it the curves of training loss and validation metric,
+ * redrawn ten times a second at most and taken away at the end; elsewhere a line for each epoch and each evaluation. Warnings
+ * are lines that stay. `NO_COLOR` and `TERM=dumb` are respected.
+ *
+ * Dispose it where a run fails: it then takes away what it drew.
  *
  * @see https://no-color.org
  */
@@ -33,63 +35,86 @@ export function progressCallback({
   output = process.stderr,
   env = process.env,
   label,
+  curves = true,
   now = () => performance.now(),
-}: ProgressOptions = {}): Callback {
+}: ProgressOptions = {}): Callback & Disposable {
   const live = output.isTTY === true && env.TERM !== 'dumb';
   const prefix = label === undefined ? '' : `${label}: `;
+  const screen = new Screen(output);
+  const [loss, validation] = [new Curve(), new Curve()];
+  let smooth = new Trend(LOSS_DECAY);
   let standing: Standing = atRest;
   let drawnAt = Number.NEGATIVE_INFINITY;
-  let drawn = false;
 
+  const style = (): LineStyle => styleOf(output, env, live);
   const draw = (): void => {
+    if (!live) return;
     drawnAt = now();
-    drawn = true;
-    output.write(`${CLEAR}${statusLine(standing, styleOf(output, env))}`);
+    const told = { loss: loss.points, validation: validation.points, metric: standing.primary.name };
+    const panels = curves ? panelLines(told, { ...style(), rows: output.rows ?? 0 }) : [];
+    screen.draw([statusLine(standing, style()), ...(panels.length > 0 ? ['', ...panels] : [])]);
   };
-  const clear = (): void => {
-    if (drawn) output.write(CLEAR);
-    drawn = false;
-  };
-  const say = (line: string): void => {
-    clear();
-    output.write(`${prefix}${line}\n`);
-  };
+  const say = (line: string): void => screen.say(`${prefix}${line}`);
+  const clear = (): void => screen.clear();
+  // A second interrupt ends the process at once, and then nobody disposes of anything.
+  const own = live && (output === process.stderr || output === process.stdout);
+  if (own) process.once('exit', clear);
 
   return {
     onEvent(event) {
+      const before = standing;
       standing = advance(standing, event);
       switch (event.kind) {
+        case 'fit-start':
+          loss.clear();
+          validation.clear();
+          smooth = new Trend(LOSS_DECAY);
+          draw();
+          break;
         case 'batch-end':
-          if (live && now() - drawnAt >= REDRAW_MS) draw();
+          follow(event, loss, smooth);
+          if (now() - drawnAt >= REDRAW_MS) draw();
           break;
         case 'evaluation':
-          say(evaluationLine(event, whereOf(event, standing)));
-          if (live && event.at.fraction < 1) draw();
+          validation.add(event.at.batch, standing.metric ?? Number.NaN);
+          say(evaluationLine(event, standing, before.best));
+          if (event.at.fraction < 1) draw();
           break;
         case 'epoch-end':
-          if (!live) say(epochLine(event, standing, whereOf(event, standing)));
+          if (!live) say(epochLine(event, standing));
           break;
         case 'warning':
-          say(warningLine(event.message, styleOf(output, env), live));
+          say(warningLine(event.message, style()));
+          break;
+        case 'non-finite':
+          say(warningLine(nonFiniteText(event), style()));
+          break;
+        case 'resumed':
+          say(resumedLine(event));
+          break;
+        case 'checkpoint':
+          if (event.failure !== null)
+            say(warningLine(`the checkpoint ${event.name} was not saved: ${event.failure}`, style()));
           break;
         case 'fit-end':
           clear();
+          if (event.why !== null) say(`stopped: ${event.why}`);
           break;
-        default:
-          if (live) draw();
       }
+    },
+    [Symbol.dispose]() {
+      clear();
+      if (own) process.off('exit', clear);
     },
   };
 }
 
-/** `epoch 3/10`, or `epoch 2.5/10` in the middle of the third. */
-function whereOf({ at }: TrainEvent, { epochs, total }: Standing): string {
-  if (epochs === null) return `epoch ${String(at.epoch)}, batch ${String(at.batch)}`;
-  const done = total === null || total === 0 ? at.epoch : (at.batch / total) * epochs;
-  return `epoch ${significant(done, 4)}/${significant(epochs, 4)}`;
+function follow({ at, loss }: Extract<TrainEvent, { kind: 'batch-end' }>, curve: Curve, smooth: Trend): void {
+  if (loss === null) return;
+  curve.add(at.batch, Number.isFinite(loss) ? smooth.add(loss) : Number.NaN);
 }
 
-function styleOf({ columns }: TextOutput, env: Readonly<Record<string, string | undefined>>): LineStyle {
+function styleOf({ columns }: TextOutput, env: Readonly<Record<string, string | undefined>>, live: boolean): LineStyle {
   // Some terminals say 0 columns. The last column stays free: others wrap when it is filled.
-  return { width: (columns || 80) - 1, colour: !env.NO_COLOR, unicode: env.TERM !== 'linux' };
+  return { width: (columns || 80) - 1, colour: live && !env.NO_COLOR, unicode: env.TERM !== 'linux' };
 }

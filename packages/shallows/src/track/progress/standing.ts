@@ -1,8 +1,14 @@
-import type { Progress, TrainEvent } from '../../train/events.js';
+import type { PrimaryMetric, Progress, TrainEvent } from '../../train/events.js';
 import { type Counted, siteNoun } from '../format.js';
 
 /** Share of a new step time in the shown one: steps with dropped blocks are faster, and a reader wants the mean. */
 const SMOOTHING = 0.05;
+
+/** The best evaluation so far. */
+export interface Best {
+  readonly value: number;
+  readonly batch: number;
+}
 
 /** Where a run stands, as its status line shows it. */
 export interface Standing {
@@ -15,8 +21,10 @@ export interface Standing {
   readonly fraction: number;
   /** The last loss that was read back. */
   readonly loss: number | null;
-  /** Of the last validation. */
-  readonly accuracy: number | null;
+  readonly primary: PrimaryMetric;
+  /** The primary metric of the last validation. */
+  readonly metric: number | null;
+  readonly best: Best | null;
   readonly lr: number;
   /** Exponential mean. */
   readonly stepMs: number;
@@ -35,7 +43,9 @@ export const atRest: Standing = Object.freeze({
   total: null,
   fraction: 0,
   loss: null,
-  accuracy: null,
+  primary: Object.freeze({ name: 'loss', better: 'lower' }),
+  metric: null,
+  best: null,
   lr: 0,
   stepMs: 0,
   active: 0,
@@ -46,6 +56,8 @@ export const atRest: Standing = Object.freeze({
 
 /** The standing after an event. */
 export function advance(standing: Standing, event: TrainEvent): Standing {
+  // A checkpoint says where its snapshot was taken, which is behind where the run stands by now.
+  if (event.kind === 'checkpoint') return standing;
   const moved = { ...standing, ...place(event.at, standing.epochs) };
   switch (event.kind) {
     case 'fit-start':
@@ -54,6 +66,7 @@ export function advance(standing: Standing, event: TrainEvent): Standing {
         ...place(event.at, event.totalEpochs),
         epochs: event.totalEpochs,
         total: event.totalBatches,
+        primary: event.primary,
         active: event.model.sites.length,
         sites: event.model.sites.length,
         noun: siteNoun(event.model.sites),
@@ -68,11 +81,18 @@ export function advance(standing: Standing, event: TrainEvent): Standing {
         active: event.active,
         sites: event.sites,
       };
-    case 'evaluation':
-      return { ...moved, accuracy: event.validation.accuracy };
+    case 'evaluation': {
+      const value = event.validation[standing.primary.name] ?? Number.NaN;
+      const beaten = standing.best === null ? Number.isFinite(value) : isBetter(value, standing.best, standing.primary);
+      return { ...moved, metric: value, best: beaten ? { value, batch: event.at.batch } : standing.best };
+    }
     default:
       return moved;
   }
+}
+
+function isBetter(value: number, best: Best, { better }: PrimaryMetric): boolean {
+  return better === 'higher' ? value > best.value : value < best.value;
 }
 
 function place({ epoch, batch, fraction, elapsedMs }: Progress, epochs: number | null) {

@@ -1,5 +1,5 @@
-import type { TrainEvent } from '../../train/events.js';
 import { grouped, percent, significant, span, steady, tenths } from '../format.js';
+import { metricWords } from '../metric-words.js';
 import type { Standing } from './standing.js';
 
 /** How a status line is drawn. */
@@ -46,8 +46,9 @@ function partsOf(standing: Standing): Part[] {
     standing.loss === null
       ? []
       : [{ text: `loss ${steady(standing.loss)}`, rank: 3, colour: Number.isFinite(standing.loss) ? 0 : 31 }];
-  const accuracy =
-    standing.accuracy === null ? [] : [{ text: `acc ${percent(standing.accuracy)}`, rank: 4, colour: 32 }];
+  const words = metricWords(standing.primary.name);
+  const metric =
+    standing.metric === null ? [] : [{ text: `${words.short} ${words.shown(standing.metric)}`, rank: 4, colour: 32 }];
   const blocks =
     standing.sites === 0
       ? []
@@ -57,7 +58,7 @@ function partsOf(standing: Standing): Part[] {
     { text: percent(fraction, 0).padStart(5), rank: 1 },
     { text: `batch ${of(batch, total)}`, rank: 8 },
     ...loss,
-    ...accuracy,
+    ...metric,
     { text: `lr ${significant(standing.lr)}`, rank: 7 },
     { text: `${span(standing.stepMs)}/step`, rank: 5 },
     ...blocks,
@@ -72,37 +73,7 @@ function bar(fraction: number, width: number, { colour, unicode }: LineStyle): s
   return painted(full.repeat(filled), 36, style) + painted(empty.repeat(width - filled), 90, style);
 }
 
-function painted(text: string, code: number | undefined, { colour }: LineStyle): string {
+/** Text in a colour or weight of the terminal, by its SGR code; as it is where there are no colours. */
+export function painted(text: string, code: number | undefined, { colour }: LineStyle): string {
   return colour && code !== undefined && code !== 0 && text !== '' ? `\u001b[${String(code)}m${text}\u001b[0m` : text;
-}
-
-/** An evaluation as a line that stays. */
-export function evaluationLine(
-  { train, validation, gap }: Extract<TrainEvent, { kind: 'evaluation' }>,
-  where: string,
-): string {
-  const side = (name: string, { loss, accuracy }: typeof train): string =>
-    `${name} ${percent(accuracy)} (loss ${steady(loss)})`;
-  const points = Number.isFinite(gap.accuracy) ? `gap ${(100 * gap.accuracy).toFixed(1)} points` : 'gap unknown';
-  return `${where}: ${side('validation', validation)}, ${side('train', train)}, ${points}`;
-}
-
-/** An epoch as a line that stays. */
-export function epochLine(
-  event: Extract<TrainEvent, { kind: 'epoch-end' }>,
-  standing: Standing,
-  where: string,
-): string {
-  const blocks =
-    standing.sites === 0
-      ? ''
-      : `, ${event.realised.toFixed(1)} of ${String(standing.sites)} ${standing.noun.many} active`;
-  const left =
-    standing.remainingMs === null || standing.remainingMs === 0 ? '' : `, ${span(standing.remainingMs)} left`;
-  return `${where}: loss ${steady(event.trainLoss)}, ${span(event.meanStepMs)}/step${blocks}, ${span(event.at.elapsedMs)} so far${left}`;
-}
-
-/** A warning as a line that stays. */
-export function warningLine(message: string, style: LineStyle, live: boolean): string {
-  return `${painted('warning', 33, { ...style, colour: style.colour && live })}: ${message}`;
 }

@@ -5,7 +5,7 @@ import { axes } from './axes.js';
 import type { Canvas, Figure, Key } from './figure.js';
 import type { History } from './history.js';
 import { html } from './html.js';
-import { epochScale } from './learning-figures.js';
+import { epochScale } from './scales.js';
 import { mean, quantile } from './statistics.js';
 
 /** Survival of each block, and the number of active blocks over time. */

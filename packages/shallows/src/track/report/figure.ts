@@ -5,7 +5,7 @@ import { type Content, type Html, html, trusted } from './html.js';
 export interface Key {
   readonly label: string;
   readonly colour: string;
-  readonly shape?: 'line' | 'dashed' | 'dot' | 'ring' | 'band';
+  readonly shape?: 'line' | 'dashed' | 'dot' | 'ring' | 'band' | 'block';
 }
 
 /** The size of a drawing. Text keeps its size, so a phone gets its own drawing and not a shrunken one. */

@@ -1,38 +1,56 @@
-import { grouped, percent, span, steady, tenths } from '../format.js';
+import { bytes, grouped, percent, significant, span, steady, tenths } from '../format.js';
+import { signed } from '../metric-words.js';
 import { type Contrast, contrastOf } from './contrast.js';
-import { activeTitle, type History } from './history.js';
+import { activeTitle, type History, sharedWords } from './history.js';
 import { type Content, type Html, html } from './html.js';
-import { halfWidth } from './statistics.js';
+import { validationDifference, validationError } from './noise.js';
 import { progressText } from './summary.js';
+import { goalText, targetText } from './target-text.js';
 
 const NONE = '–';
 
 interface Row {
   readonly name: string | ((histories: readonly History[]) => string);
-  readonly note?: string;
+  readonly note?: string | ((histories: readonly History[]) => string);
   readonly cell: (history: History) => Content;
+  /** Left out where no run has anything to say, or none has blocks that could be dropped. */
+  readonly optional?: boolean;
+  readonly ofDepth?: boolean;
   /** The number that the difference of two runs is taken of, and how it is written. */
   readonly delta?: {
     readonly of: (history: History) => number | null | undefined;
-    readonly as: (difference: number, a: number, b: number) => string;
+    readonly as: (difference: number, a: number, b: number, two: Contrast) => string;
+    /** It is of the primary metric: runs that are judged by different ones have no difference. */
+    readonly ofMetric?: boolean;
   };
 }
 
-const points = (difference: number): string => signed(100 * difference, (size) => `${size.toFixed(1)} pts`);
+const points = (difference: number): string => signed(difference, (size) => `${(100 * size).toFixed(1)} pts`);
 const plain = (difference: number): string => signed(difference, (size) => steady(size));
 const times = (_: number, a: number, b: number): string => (b > 0 ? `× ${(a / b).toFixed(2)}` : NONE);
+const inWords = (difference: number, _: number, __: number, { subject }: Contrast): string =>
+  signed(difference, subject.words.size);
+
+/** `Validation accuracy`, or `Validation metric` where runs are judged by different ones. */
+function metricTitle(side: string): (histories: readonly History[]) => string {
+  return (histories) => `${side} ${sharedWords(histories)?.noun ?? 'metric'}`;
+}
 
 const rows: readonly Row[] = [
   { name: 'Status', cell: ({ run }) => html`<span class="pill ${run.record.status}">${run.record.status}</span>` },
   {
-    name: 'Validation accuracy',
-    note: '± 95 %',
-    cell: ({ last, run }) =>
-      last && [
-        html`<b>${percent(last.validation.accuracy)}</b>`,
-        plusMinus(last.validation.accuracy, run.record.data.sizes.validation),
-      ],
-    delta: { of: ({ last }) => last?.validation.accuracy, as: points },
+    name: metricTitle('Validation'),
+    note: (histories) => (histories.some(({ rows: share }) => share !== null) ? '± 95 %' : ''),
+    cell: (history) =>
+      history.last && [html`<b>${history.words.shown(history.last.primary.validation)}</b>`, plusMinus(history)],
+    delta: {
+      of: ({ last }) => last?.primary.validation,
+      ofMetric: true,
+      as: (difference, a, b, two) => {
+        const noise = validationDifference(two.subject, two.baseline);
+        return `${inWords(difference, a, b, two)}${noise !== null && !noise.beyondNoise ? ', chance' : ''}`;
+      },
+    },
   },
   {
     name: 'Validation loss',
@@ -40,24 +58,58 @@ const rows: readonly Row[] = [
     delta: { of: ({ last }) => last?.validation.loss, as: plain },
   },
   {
-    name: 'Training accuracy',
+    name: metricTitle('Training'),
     note: 'in evaluation mode',
-    cell: ({ last }) => last && percent(last.train.accuracy),
-    delta: { of: ({ last }) => last?.train.accuracy, as: points },
+    cell: ({ last, words }) => last && words.shown(last.primary.train),
+    delta: { of: ({ last }) => last?.primary.train, as: inWords, ofMetric: true },
   },
   {
     name: 'Gap',
-    note: 'training − validation',
-    cell: ({ last }) => last && points(last.gap.accuracy),
-    delta: { of: ({ last }) => last?.gap.accuracy, as: points },
+    note: 'above 0: overfits',
+    cell: ({ last, words }) => last && [signed(last.reading.gap, words.size), verdict(last.reading.verdict)],
+    delta: { of: ({ last }) => last?.reading.gap, as: inWords, ofMetric: true },
   },
   {
-    name: 'Best validation accuracy',
-    cell: ({ best }) => best && html`${percent(best.validation.accuracy)} <small>epoch ${tenths(best.x)}</small>`,
-    delta: { of: ({ best }) => best?.validation.accuracy, as: points },
+    name: (histories) => `Best validation ${sharedWords(histories)?.noun ?? 'metric'}`,
+    cell: ({ best, words }) =>
+      best && html`${words.shown(best.primary.validation)} <small>epoch ${tenths(best.x)}</small>`,
+    delta: { of: ({ best }) => best?.primary.validation, as: inWords, ofMetric: true },
+  },
+  {
+    name: (histories) => {
+      const goals = new Set(
+        histories.flatMap(({ summary: { target } }) => (target === null ? [] : [goalText(target)])),
+      );
+      return goals.size === 1 ? `Time to ${[...goals][0] ?? ''}` : 'Time to target';
+    },
+    optional: true,
+    cell: ({ summary: { target }, batchesPerEpoch }) => target && targetText(target, batchesPerEpoch),
+    delta: { of: ({ summary }) => summary.target?.reached?.elapsedMs, as: times },
+  },
+  {
+    name: 'Spread of the training loss',
+    note: 'last 50 readings, without trend',
+    cell: ({ summary: { stability } }) => stability.std !== null && significant(stability.std),
+    delta: { of: ({ summary }) => summary.stability.std, as: times },
+  },
+  {
+    name: 'Loss spikes',
+    note: 'above median + 6 σ',
+    cell: ({ summary: { stability } }) =>
+      stability.readings > 0 &&
+      html`${grouped(stability.spikes)} <small>of ${grouped(stability.readings)} readings</small>`,
+  },
+  {
+    name: 'Diverged',
+    optional: true,
+    cell: ({ summary, batchesPerEpoch }) => {
+      const { divergence } = summary.stability;
+      return divergence && `epoch ${tenths(divergence.batch / batchesPerEpoch)}`;
+    },
   },
   {
     name: activeTitle,
+    ofDepth: true,
     note: 'in the mean step',
     cell: ({ realisedActive, expectedActive, sites, drops }) =>
       realisedActive !== null &&
@@ -70,6 +122,7 @@ const rows: readonly Row[] = [
   },
   {
     name: 'Forward work skipped',
+    ofDepth: true,
     cell: ({ drops, depth }) =>
       drops
         ? depth?.workSaved != null && [
@@ -87,23 +140,43 @@ const rows: readonly Row[] = [
   },
   {
     name: '… with all blocks',
+    ofDepth: true,
     note: 'median',
     cell: ({ timing }) => timing?.medianFullStepMs != null && span(timing.medianFullStepMs),
   },
   {
     name: '… with dropped blocks',
+    ofDepth: true,
     note: 'median',
     cell: ({ timing }) => timing?.medianDroppedStepMs != null && span(timing.medianDroppedStepMs),
+  },
+  {
+    name: 'Samples a second',
+    cell: ({ summary: { efficiency } }) => efficiency.samplesPerSecond !== null && rate(efficiency.samplesPerSecond),
+    delta: { of: ({ summary }) => summary.efficiency.samplesPerSecond, as: times },
+  },
+  {
+    name: 'Waiting for data',
+    note: 'share of training time',
+    cell: ({ summary: { efficiency } }) => efficiency.dataWaitShare !== null && percent(efficiency.dataWaitShare),
+    delta: { of: ({ summary }) => summary.efficiency.dataWaitShare, as: points },
+  },
+  {
+    name: 'Device-hours',
+    cell: ({ summary: { efficiency } }) => efficiency.elapsedMs > 0 && significant(efficiency.deviceHours),
+    delta: { of: ({ summary }) => summary.efficiency.deviceHours, as: times },
+  },
+  {
+    name: 'Peak memory',
+    cell: ({ peakMemoryBytes }) => peakMemoryBytes !== null && bytes(peakMemoryBytes),
+    delta: { of: ({ peakMemoryBytes }) => peakMemoryBytes, as: times },
   },
   {
     name: 'Time in all',
     cell: ({ timing }) => timing && span(timing.totalMs),
     delta: { of: ({ timing }) => timing?.totalMs, as: times },
   },
-  {
-    name: 'Trained',
-    cell: ({ epochs, totalEpochs }) => progressText(epochs, totalEpochs),
-  },
+  { name: 'Trained', cell: ({ epochs, totalEpochs }) => progressText(epochs, totalEpochs) },
   { name: 'Steps', cell: ({ steps }) => grouped(steps.length) },
   { name: 'Parameters', cell: ({ run }) => grouped(run.record.model.parameters) },
   { name: 'Seed', cell: ({ run }) => String(run.record.seed) },
@@ -111,10 +184,15 @@ const rows: readonly Row[] = [
 
 /** The figures that one asks for first, a column for each run; for two runs, their difference. */
 export function headlineTable(histories: readonly History[]): Html {
+  const blocks = histories.some(({ sites }) => sites > 0);
+  const shown = rows.filter(
+    ({ optional, ofDepth, cell }) =>
+      (optional !== true || histories.some((history) => cell(history))) && (ofDepth !== true || blocks),
+  );
   if (histories.length === 1) {
     // One column of values would leave most of a wide page empty.
-    const half = Math.ceil(rows.length / 2);
-    return html`<div class="grid halves">${[rows.slice(0, half), rows.slice(half)].map(
+    const half = Math.ceil(shown.length / 2);
+    return html`<div class="grid halves">${[shown.slice(0, half), shown.slice(half)].map(
       (part) => html`<table class="headline"><tbody>
 ${part.map((row) => line(row, histories, null))}</tbody></table>
 `,
@@ -125,31 +203,36 @@ ${part.map((row) => line(row, histories, null))}</tbody></table>
   return html`<div class="scroll"><table class="headline">
 <thead><tr><th></th>${histories.map(({ label, colour }) => html`<th scope="col"><i class="key dot" style="color:${colour}"></i>${label}</th>`)}${two && html`<th scope="col" class="delta">against ${two.baseline.label}</th>`}</tr></thead>
 <tbody>
-${rows.map((row) => line(row, histories, two))}</tbody>
+${shown.map((row) => line(row, histories, two))}</tbody>
 </table></div>
 `;
 }
 
 function line(row: Row, histories: readonly History[], two: Contrast | null): Html {
-  return html`<tr><th scope="row">${typeof row.name === 'string' ? row.name : row.name(histories)}${row.note && html` <small>${row.note}</small>`}</th>${histories.map(
+  const name = typeof row.name === 'string' ? row.name : row.name(histories);
+  const note = typeof row.note === 'function' ? row.note(histories) : row.note;
+  return html`<tr><th scope="row">${name}${note && html` <small>${note}</small>`}</th>${histories.map(
     (history) => html`<td>${row.cell(history) || NONE}</td>`,
   )}${two && html`<td class="delta">${difference(row, two)}</td>`}</tr>
 `;
 }
 
-function difference({ delta }: Row, { subject, baseline }: Contrast): string {
-  const [a, b] = [delta?.of(subject), delta?.of(baseline)];
+function difference({ delta }: Row, two: Contrast): string {
+  const [a, b] = [delta?.of(two.subject), delta?.of(two.baseline)];
   if (delta === undefined || a == null || b == null || !Number.isFinite(a) || !Number.isFinite(b)) return '';
-  return delta.as(a - b, a, b);
+  if (delta.ofMetric === true && two.subject.primary.name !== two.baseline.primary.name) return '';
+  return delta.as(a - b, a, b, two);
 }
 
-function plusMinus(share: number, n: number): Content {
-  const half = halfWidth(share, n);
-  return Number.isFinite(half) && html` <small>± ${(100 * half).toFixed(1)}</small>`;
+function plusMinus(history: History): Content {
+  const half = validationError(history);
+  return half !== null && html` <small>± ${(100 * half).toFixed(1)}</small>`;
 }
 
-/** With its sign, and a true minus. */
-function signed(value: number, write: (size: number) => string): string {
-  if (!Number.isFinite(value)) return NONE;
-  return `${value < 0 ? '−' : value > 0 ? '+' : ''}${write(Math.abs(value))}`;
+function verdict(word: string): Content {
+  return (word === 'warn' || word === 'alert') && html` <span class="pill ${word}">${word}</span>`;
+}
+
+function rate(value: number): string {
+  return value >= 100 ? grouped(value) : steady(value);
 }

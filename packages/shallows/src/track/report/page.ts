@@ -2,31 +2,40 @@ import { JSDOM } from 'jsdom';
 import { ShallowsError } from '../../errors.js';
 import { grouped, span } from '../format.js';
 import type { RunData } from '../run-data.js';
+import { calibrationFigures } from './calibration-figures.js';
 import { depthFigures } from './depth-figures.js';
 import { configurationTable, environmentTable } from './facts-table.js';
-import { figure } from './figure.js';
+import { type Figure, figure } from './figure.js';
 import { headlineTable } from './headline.js';
 import { type History, historyOf } from './history.js';
 import { type Content, type Html, html, trusted } from './html.js';
 import { learningFigures } from './learning-figures.js';
+import { notices } from './notices.js';
 import { siteTables } from './site-table.js';
+import { spendingFigure } from './spending-figure.js';
+import { stabilityFigures } from './stability-figures.js';
 import { styleSheet } from './style-sheet.js';
 import { summarySentence } from './summary.js';
 import { tileRow } from './tiles.js';
 import { timeFigures } from './time-figures.js';
+import { uncertainRows } from './uncertain-rows.js';
+import { uncertaintyFigures } from './uncertainty-figures.js';
 
-/** What a report is called. */
-export interface ReportTitle {
+/** Options of `writeReport`. */
+export interface ReportOptions {
+  /** What the report is called; the names of the runs unless given. */
   readonly title?: string;
+  /** A value of the primary metric: the report says when each run reached it. Each run's own goal unless given. */
+  readonly target?: number;
 }
 
 /** The whole report as one HTML document. */
-export function renderReport(runs: readonly RunData[], { title = namesOf(runs) }: ReportTitle = {}): string {
+export function renderReport(runs: readonly RunData[], { title = namesOf(runs), target }: ReportOptions = {}): string {
   if (runs.length === 0)
     throw new ShallowsError('writeReport: expected one run or more, got none - load a run with loadRun');
-  const histories = runs.map(historyOf);
+  const histories = runs.map((run, i) => historyOf(run, i, { target }));
   const { document } = new JSDOM('').window;
-  const drawn = (figures: Parameters<typeof figure>[0][]): Html[] => figures.map((each) => figure(each, document));
+  const drawn = (figures: Figure[]): Html[] => figures.map((each) => figure(each, document));
   return html`<!doctype html>
 <html lang="en">
 <head>
@@ -47,20 +56,32 @@ export function renderReport(runs: readonly RunData[], { title = namesOf(runs) }
 ${notices(histories)}</header>
 ${tileRow(histories)}
 ${section('Headline figures', html`<div class="card">${headlineTable(histories)}</div>`)}
-${section('Learning', html`<div class="grid">${drawn(learningFigures(histories))}</div>`)}
-${section(
-  'Depth',
-  html`<div class="grid">${drawn(depthFigures(histories))}</div>
+${section('Learning', html`<div class="grid">${drawn([...learningFigures(histories), ...stabilityFigures(histories)])}</div>`)}
+${
+  histories.some(({ sites }) => sites > 0) &&
+  section(
+    'Depth',
+    html`<div class="grid">${drawn(depthFigures(histories))}</div>
 ${siteTables(histories)}`,
-)}
-${section('Time', html`<div class="grid">${drawn(timeFigures(histories))}</div>`)}
-${section('Configuration', html`<div class="card">${configurationTable(histories)}</div>`)}
+  )
+}
+${uncertaintySection(histories, drawn)}
+${section('Time', html`<div class="grid">${drawn([...timeFigures(histories), spendingFigure(histories)])}</div>`)}
+${section('Configuration', configurationTable(histories))}
 ${section('Environment', html`<div class="card">${environmentTable(histories)}</div>`)}
 <footer>Made by Shallows ${runs[0]?.record.versions.shallows} from run.json and journal.jsonl. Nothing on this page is loaded from elsewhere.</footer>
 </main>
 </body>
 </html>
 `.text;
+}
+
+/** What an evaluation after training found; nothing where none was stored. */
+function uncertaintySection(histories: readonly History[], drawn: (figures: Figure[]) => Html[]): Html | null {
+  const figures = [...calibrationFigures(histories), ...uncertaintyFigures(histories)];
+  const rows = uncertainRows(histories);
+  if (figures.length === 0 && rows.length === 0) return null;
+  return section('Uncertainty and calibration', html`<div class="grid">${drawn(figures)}${rows}</div>`);
 }
 
 function namesOf(runs: readonly RunData[]): string {
@@ -85,7 +106,7 @@ function metaLine(histories: readonly History[]): string {
   const models = [...new Set(records.map(({ model, data }) => `${model.name} on ${data.name}`))];
   const started = records.map(({ startedAt }) => startedAt).sort()[0] ?? '';
   const total = histories.reduce((sum, { timing }) => sum + (timing?.totalMs ?? 0), 0);
-  const size = [...new Set(records.map(({ data }) => `${grouped(data.sizes.train)} training images`))];
+  const size = [...new Set(records.map(({ data }) => `${grouped(data.sizes.train)} training rows`))];
   return [
     ...models,
     ...(size.length === 1 ? size : []),
@@ -93,31 +114,4 @@ function metaLine(histories: readonly History[]): string {
     `${started.slice(0, 16).replace('T', ' ')} UTC`,
     ...(total > 0 ? [span(total)] : []),
   ].join(' · ');
-}
-
-/** What a reader must know before trusting the numbers. */
-function notices(histories: readonly History[]): Content {
-  const several = histories.length > 1;
-  return histories.flatMap(({ label, depth, run, evaluations, noun, advice }) => {
-    const who = several ? `${label}: ` : '';
-    const alarms = depth?.sites.filter(({ alarm }) => alarm).length ?? 0;
-    const lost = evaluations.filter(
-      ({ train, validation }) => !Number.isFinite(train.loss) || !Number.isFinite(validation.loss),
-    ).length;
-    return [
-      alarms > 0 &&
-        html`<p class="notice">${who}${alarms === 1 ? `one ${noun.one} ran` : `${String(alarms)} ${noun.many} ran`} at a rate that chance does not explain; see the drop rates below.</p>
-`,
-      lost > 0 &&
-        html`<p class="notice">${who}the loss was not a finite number in ${lost} of ${evaluations.length} evaluations.</p>
-`,
-      ...advice.map(
-        (message) => html`<p class="notice">${who}${message}</p>
-`,
-      ),
-      run.journal.torn !== null &&
-        html`<p class="notice">${who}the journal's last line was cut off while it was written, and is left out.</p>
-`,
-    ];
-  });
 }

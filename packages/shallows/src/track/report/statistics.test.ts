@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { halfWidth, median, quantile, theilSen, thinned, withinNoise } from './statistics.js';
+import { median, quantile, theilSen, thinned } from './statistics.js';
 
 describe('statistics', () => {
   test('quantiles lie between neighbours', () => {
@@ -26,14 +26,5 @@ describe('statistics', () => {
     expect(some[0]).toBe(0);
     expect(some).toEqual([...new Set(some)].sort((a, b) => a - b));
     expect(thinned([1, 2], 7)).toEqual([1, 2]);
-  });
-
-  test('a difference is noise or not', () => {
-    // √(2 · 0.7 · 0.3 / 1000) · 1.96 = 4.02 points
-    expect(withinNoise(0.7, 0.71, 1000)).toBe(true);
-    expect(withinNoise(0.7, 0.75, 1000)).toBe(false);
-    expect(withinNoise(0.7, 0.71, 100_000)).toBe(false);
-    expect(withinNoise(0, 1, 0)).toBe(true);
-    expect(halfWidth(0.5, 100)).toBeCloseTo(0.098, 10);
   });
 });

@@ -51,17 +51,3 @@ export function theilSen(points: readonly Point[]): Line | null {
   if (slope === null) return null;
   return { slope, intercept: median(points.map(({ x, y }) => y - slope * x)) ?? 0 };
 }
-
-/**
- * Half the width of the interval that chance leaves a share `p` measured on n samples: `z·√(p(1 − p)/n)`.
- *
- * @param z 1.96 for 95 %
- */
-export function halfWidth(p: number, n: number, z = 1.96): number {
-  return n > 0 ? z * Math.sqrt((p * (1 - p)) / n) : Number.POSITIVE_INFINITY;
-}
-
-/** True where two shares measured on n samples each differ by no more than chance explains at 95 %. */
-export function withinNoise(a: number, b: number, n: number): boolean {
-  return Math.abs(a - b) <= Math.hypot(halfWidth(a, n), halfWidth(b, n));
-}

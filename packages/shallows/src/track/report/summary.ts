@@ -1,7 +1,7 @@
 import { counted, grouped, percent, span, tenths } from '../format.js';
 import { type Contrast, contrastOf } from './contrast.js';
-import type { History } from './history.js';
-import { withinNoise } from './statistics.js';
+import { type History, sharedWords } from './history.js';
+import { validationDifference } from './noise.js';
 
 /** What came out, in one plain sentence whose numbers are those of the tables. */
 export function summarySentence(histories: readonly History[]): string {
@@ -14,11 +14,11 @@ export function summarySentence(histories: readonly History[]): string {
 
 /** How a run stands where it is not simply done, as the beginning of a sentence. */
 function state({ run, epochs, totalEpochs }: History): string {
-  const { status, failure } = run.record;
+  const { status, failure, stopReason } = run.record;
   if (status === 'done') return '';
-  const word = { running: 'under way', interrupted: 'interrupted', failed: 'failed' }[status];
-  const why =
-    status === 'failed' && failure !== null ? ` (${failure.length > 120 ? `${failure.slice(0, 117)}…` : failure})` : '';
+  const word = { running: 'under way', stopped: 'stopped', interrupted: 'interrupted', failed: 'failed' }[status];
+  const reason = status === 'failed' ? failure : status === 'stopped' ? stopReason : null;
+  const why = reason === null ? '' : ` (${reason.length > 120 ? `${reason.slice(0, 117)}…` : reason})`;
   return `${word} after ${progressText(epochs, totalEpochs)}${why}: `;
 }
 
@@ -29,12 +29,17 @@ export function progressText(epochs: number, total: number | null): string {
     : `${tenths(epochs)} of ${counted(total, 'epoch')}`;
 }
 
+/** `61.2 %`, or `RMSE 0.123` of a metric whose unit does not say what it is. */
+function valueText({ words }: History, value: number): string {
+  return words.unit === '%' ? words.shown(value) : `${words.noun} ${words.shown(value)}`;
+}
+
 function single(history: History): string {
-  const { run, last, epochs, sites, realisedActive, drops, noun } = history;
+  const { run, last, epochs, sites, realisedActive, drops, noun, words } = history;
   const result =
     last === null
       ? 'no evaluation yet'
-      : `validation ${percent(last.validation.accuracy)}${last.x === epochs && run.record.status !== 'done' ? '' : ` after ${counted(last.x, 'epoch')}`}, training ${percent(last.train.accuracy)}`;
+      : `validation ${valueText(history, last.primary.validation)}${last.x === epochs && run.record.status !== 'done' ? '' : ` after ${counted(last.x, 'epoch')}`}, training ${words.shown(last.primary.train)}`;
   const blocks =
     drops && realisedActive !== null
       ? `; ${realisedActive.toFixed(1)} of ${String(sites)} ${noun.many} ran in the mean step`
@@ -49,16 +54,19 @@ function pair({ subject: a, baseline: b, ofDepth }: Contrast): string {
     history.run.record.status === 'done' ? [] : [`${history.label} ${state(history).replace(/: $/, '')}`],
   );
   const suffix = states.length === 0 ? '' : ` (${states.join('; ')})`;
-  return `${named}${accuracies(a, b, ofDepth)}${skipped(a)}${ratio(a, b)}${suffix}`;
+  return `${named}${metrics(a, b, ofDepth)}${skipped(a)}${ratio(a, b)}${suffix}`;
 }
 
-function accuracies(a: History, b: History, ofDepth: boolean): string {
+function metrics(a: History, b: History, ofDepth: boolean): string {
   if (a.last === null || b.last === null) return `no evaluation yet of ${a.last === null ? a.label : b.label}`;
-  const [p, q] = [a.last.validation.accuracy, b.last.validation.accuracy];
-  const n = Math.min(a.run.record.data.sizes.validation, b.run.record.data.sizes.validation);
+  const [p, q] = [a.last.primary.validation, b.last.primary.validation];
+  const difference = validationDifference(a, b);
   const noise =
-    p !== q && withinNoise(p, q, n) ? `, a difference that chance alone explains at ${grouped(n)} images` : '';
-  return `validation ${percent(p)} against ${percent(q)}${ofDepth ? ' without' : ''}${noise}`;
+    p !== q && difference !== null && !difference.beyondNoise
+      ? `, a difference that chance alone explains at ${grouped(Math.min(a.rows?.validation ?? 0, b.rows?.validation ?? 0))} rows`
+      : '';
+  const other = a.primary.name === b.primary.name ? b.words.shown(q) : valueText(b, q);
+  return `validation ${valueText(a, p)} against ${other}${ofDepth ? ' without' : ''}${noise}`;
 }
 
 function skipped({ depth }: History): string {
@@ -73,14 +81,17 @@ function ratio(a: History, b: History): string {
 }
 
 function several(histories: readonly History[]): string {
+  const words = sharedWords(histories);
+  if (words === null) return `${String(histories.length)} runs, which are judged by different metrics`;
   const evaluated = histories.flatMap((history) =>
-    history.last === null ? [] : [{ history, accuracy: history.last.validation.accuracy }],
+    history.last === null ? [] : [{ history, value: history.last.primary.validation }],
   );
-  if (evaluated.length === 0) return `${String(histories.length)} runs, none of them evaluated yet`;
-  const ranked = evaluated.toSorted((a, b) => b.accuracy - a.accuracy);
-  const [best, worst] = [ranked[0], ranked.at(-1)];
-  if (best === undefined || worst === undefined) return '';
-  return `Of ${String(histories.length)} runs, ${best.history.label} ended best with a validation accuracy of ${percent(best.accuracy)}, and ${worst.history.label} last with ${percent(worst.accuracy)}`;
+  const [first] = evaluated;
+  if (first === undefined) return `${String(histories.length)} runs, none of them evaluated yet`;
+  const sign = first.history.primary.better === 'higher' ? 1 : -1;
+  const ranked = evaluated.toSorted((a, b) => sign * (b.value - a.value));
+  const [best, worst] = [ranked[0] ?? first, ranked.at(-1) ?? first];
+  return `Of ${String(histories.length)} runs, ${best.history.label} ended best with a validation ${words.noun} of ${words.shown(best.value)}, and ${worst.history.label} last with ${words.shown(worst.value)}`;
 }
 
 function capital(sentence: string): string {

@@ -4,7 +4,7 @@ import { axes } from './axes.js';
 import type { Figure, Key } from './figure.js';
 import type { History, StepPoint } from './history.js';
 import { type Content, html } from './html.js';
-import { epochScale } from './learning-figures.js';
+import { epochScale } from './scales.js';
 import { median, quantile, theilSen, thinned } from './statistics.js';
 
 const NO_STEP = 'No training step yet.';

@@ -1,0 +1,70 @@
+import { fileURLToPath } from 'node:url';
+import { type Command, median, runJson } from './interleave.js';
+
+/** T random passes of one system on one network, beside one evaluation. */
+export interface MonteCarloRow {
+  readonly network: string;
+  readonly system: string;
+  /** Median milliseconds of one evaluation, and of T passes with their statistics. */
+  readonly oneMs: number;
+  readonly manyMs: number;
+  /** Median over the rounds of T passes ÷ one evaluation. */
+  readonly ratio: number;
+  /** The ratio that the work alone gives; null for systems that run the whole network T times. */
+  readonly work: number | null;
+  /** Whether the samples are those of whole passes with the same masks, to the last bit; null where masks cannot be had again. */
+  readonly exact: boolean | null;
+}
+
+interface Measured {
+  readonly exact?: boolean;
+  /** Milliseconds of T whole passes, once. */
+  readonly loop?: number;
+  readonly measured: readonly { readonly one: number; readonly many: number }[];
+}
+
+const PASSES = 30;
+const THREADS = '2';
+const settings = [
+  { network: 'resnet50', title: 'ResNet-50, 8 × 64², dropout before the head', work: 1 },
+  { network: 'vit', title: 'ViT-Ti, 8 × 32², last 2 of 12 blocks', work: (10 + 2 * PASSES) / 12 },
+];
+
+/** Ours, the naive loop over the same network, and what Python programs do on the same libtorch. */
+export function benchMonteCarlo(
+  python: string,
+  rounds: number,
+  print: (row: MonteCarloRow) => void,
+): readonly MonteCarloRow[] {
+  const program = fileURLToPath(new URL('ours/mc.js', import.meta.url));
+  const peer = fileURLToPath(new URL('../peers/mc.py', import.meta.url));
+  return settings.flatMap(({ network, title, work }) => {
+    const run = (command: Command): Measured => runJson(command) as Measured;
+    const args = (count: number): string[] => [String(PASSES), THREADS, String(count)];
+    const row = (system: string, found: Measured, more: Pick<MonteCarloRow, 'work' | 'exact'>): MonteCarloRow => {
+      const { measured } = found;
+      const made = {
+        ...{ network: title, system, ...more },
+        oneMs: median(measured.map(({ one }) => one)),
+        manyMs: median(measured.map(({ many }) => many)),
+        ratio: median(measured.map(({ one, many }) => many / one)),
+      };
+      print(made);
+      return made;
+    };
+    const ours = run([process.execPath, program, network, ...args(rounds)]);
+    const looped = ours.measured.map(({ one }) => ({ one, many: ours.loop ?? Number.NaN }));
+    const few = Math.ceil(rounds / 3);
+    return [
+      row('Shallows, monteCarlo', ours, { work, exact: ours.exact ?? null }),
+      row('Shallows, loop of whole passes', { measured: looped }, { work: null, exact: null }),
+      ...(['loop', 'replicated'] as const).map((method) =>
+        row(
+          `PyTorch, ${method === 'loop' ? 'loop of whole passes' : 'batch replicated T times'}`,
+          run([python, peer, network, method, ...args(few)]),
+          { work: null, exact: null },
+        ),
+      ),
+    ];
+  });
+}

@@ -1,0 +1,98 @@
+import { readFileSync } from 'node:fs';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import * as zlib from 'node:zlib';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { ShallowsError } from '../../errors.js';
+import { openParquet } from './parquet.js';
+import type { ChunkPlace, RawRows } from './raw-rows.js';
+import { readParquet } from './read-table.js';
+
+const fixture = (name: string): string => fileURLToPath(new URL(`fixtures/${name}`, import.meta.url));
+/** What pyarrow wrote. */
+const written = JSON.parse(readFileSync(fixture('parquet.json'), 'utf8')) as Record<string, (number | string | null)[]>;
+const categorical = ['city', 'kind', 'coded'];
+const zstd = 'zstdDecompressSync' in zlib;
+
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'shallows-parquet-'));
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+test.each(['none', 'snappy', 'gzip', 'brotli', ...(zstd ? ['zstd'] : []), 'v2'])(
+  'every type, packed with %s',
+  async (codec) => {
+    const { rows, numeric, categorical: texts } = await readParquet(fixture(`types-${codec}.parquet`), { categorical });
+    expect(rows).toBe(50);
+    expect([...numeric.keys(), ...texts.keys()]).toEqual(Object.keys(written));
+    for (const [name, values] of numeric) {
+      const expected = (written[name] ?? []).map((value) => (value === null ? Number.NaN : Number(value)));
+      if (name === 'price') expect([...values]).toBeAllclose(expected, { rtol: 1e-12 });
+      else expect([name, ...values]).toEqual([name, ...expected]);
+    }
+    for (const [name, { values, codes }] of texts)
+      expect([name, ...Array.from(codes, (code) => values[code] ?? null)]).toEqual([name, ...(written[name] ?? [])]);
+  },
+);
+
+test('row groups are chunks, and only the wanted columns are read', async () => {
+  const reader = await openParquet(fixture('types-snappy.parquet'));
+  expect(reader.columns).toEqual(Object.keys(written));
+  const columns = { numbers: ['f64', 'i8'], texts: ['kind'] };
+  const seen: { chunk: RawRows; place: ChunkPlace }[] = [];
+  await reader.scan(columns, (chunk, place) => seen.push({ chunk, place }));
+  expect(seen.map(({ place }) => [place.start, place.end, place.rows])).toEqual([
+    [0, 20, 20],
+    [20, 40, 20],
+    [40, 50, 10],
+  ]);
+  for (const { chunk, place } of seen) expect(await reader.read(columns, place)).toEqual(chunk);
+  expect([...(seen[2]?.chunk.numbers[0] ?? [])]).toEqual(written.f64?.slice(40));
+  await expect(reader.read(columns, { start: 10, end: 20, firstRow: 10, rows: 10 })).rejects.toThrow('as before');
+});
+
+test('names the file, and what is wrong', async () => {
+  await expect(readParquet(join(folder, 'none.parquet'))).rejects.toThrow('got nothing there - check the path');
+  await expect(readParquet(fixture('types-none.parquet'))).rejects.toThrow(
+    /expected a number in row 1, column "city" of .*types-none\.parquet, got "Rome" - list the column in categorical or ignore/,
+  );
+  await expect(readParquet(fixture('types-none.parquet'), { columns: ['citty'] })).rejects.toThrow(
+    "did you mean 'city'?",
+  );
+  await expect(readParquet(fixture('types-lz4.parquet'), { columns: ['f64'] })).rejects.toThrow(
+    /got: pages packed with LZ4\w* - write it with snappy, gzip, brotli or no compression/,
+  );
+});
+
+test.runIf(!zstd)('Zstandard needs a newer Node', async () => {
+  await expect(readParquet(fixture('types-zstd.parquet'), { columns: ['f64'] })).rejects.toThrow(
+    'or use Node from 22.15',
+  );
+});
+
+test('a file that is cut off or damaged anywhere is an error that names it, or reads', async () => {
+  const whole = await readFile(fixture('types-snappy.parquet'));
+  const path = join(folder, 'damaged.parquet');
+  for (const length of [0, 4, 100, 5000, whole.length - 1]) {
+    await writeFile(path, whole.subarray(0, length));
+    const error: unknown = await readParquet(path, { categorical }).catch((caught: unknown) => caught);
+    expect(error).toBeInstanceOf(ShallowsError);
+    expect((error as ShallowsError).message).toContain(path);
+  }
+  let refused = 0;
+  for (let at = 0; at < whole.length; at += 97) {
+    const bytes = Uint8Array.from(whole);
+    bytes[at] = (bytes[at] ?? 0) ^ 0xff;
+    await writeFile(path, bytes);
+    try {
+      await readParquet(path, { categorical });
+    } catch (error) {
+      refused++;
+      expect(error).toBeInstanceOf(ShallowsError);
+    }
+  }
+  expect(refused).toBeGreaterThan(20);
+});

@@ -1,0 +1,117 @@
+import { ShallowsError } from '../../errors.js';
+import { openTable } from './open-table.js';
+import type { RawRows, TableFile } from './raw-rows.js';
+import { usualMissingValues } from './table-config.js';
+
+/** A column of categories, each named once. */
+export interface CategoryColumn {
+  /** In the order in which they first occur. */
+  readonly values: readonly string[];
+  /** `[rows]`: which of the values; −1 where it is missing. */
+  readonly codes: Int32Array;
+}
+
+/** A table in typed arrays, column by column. */
+export interface ColumnTable {
+  readonly rows: number;
+  /** `[rows]` each, by name, in the order of the columns; NaN where a value is missing. */
+  readonly numeric: ReadonlyMap<string, Float64Array>;
+  /** By name. */
+  readonly categorical: ReadonlyMap<string, CategoryColumn>;
+}
+
+/** Which columns {@link readCsv} and {@link readParquet} read. */
+export interface ReadTableOptions {
+  /** Columns to read; all unless given. */
+  readonly columns?: readonly string[];
+  /** Those of them that name a category; the others are numbers. */
+  readonly categorical?: readonly string[];
+}
+
+/** Options of {@link readCsv}. */
+export interface ReadCsvOptions extends ReadTableOptions {
+  readonly delimiter?: string;
+  /** Whether the first line names the columns; else they are called 0, 1, 2, … */
+  readonly header?: boolean;
+  /** What a cell holds where a value is missing, but for spaces around it. */
+  readonly missingValues?: readonly string[];
+}
+
+/**
+ * Reads a CSV file into typed arrays, as a stream: neither the text nor objects of rows are held. Cells may be quoted, lines
+ * end with \n or \r\n, empty lines do not count; true and false are 1 and 0.
+ *
+ * @throws ShallowsError that names the file, and row (from 1) and column of a cell that is no number
+ * @see RFC 4180
+ */
+export function readCsv(path: string, options: ReadCsvOptions = {}): Promise<ColumnTable> {
+  const { delimiter = ',', header = true, missingValues = usualMissingValues } = options;
+  return readTable('readCsv', { format: 'csv', path, delimiter, header, missingValues }, options);
+}
+
+/**
+ * Reads a Parquet file into typed arrays, one row group at a time. Whole numbers of 64 bits and decimals become float64, times
+ * milliseconds since 1970, true and false 1 and 0. Packed with Snappy, gzip or brotli, or not at all (Zstandard from Node 22.15).
+ *
+ * @throws ShallowsError that names the file, and row (from 1) and column of a value that is no number
+ * @see https://parquet.apache.org/docs/file-format/
+ */
+export function readParquet(path: string, options: ReadTableOptions = {}): Promise<ColumnTable> {
+  return readTable('readParquet', { format: 'parquet', path }, options);
+}
+
+/** @internal The columns of any file of a table. */
+export async function readTable(
+  fn: string,
+  file: TableFile,
+  { columns, categorical = [] }: ReadTableOptions,
+): Promise<ColumnTable> {
+  const reader = await openTable(file);
+  const wanted = columns ?? reader.columns;
+  const stray = categorical.find((name) => !wanted.includes(name));
+  if (stray !== undefined)
+    throw new ShallowsError(`${fn}: expected categorical columns among those read, got "${stray}" - add it to columns`);
+  const numbers = wanted.filter((name) => !categorical.includes(name));
+  const pieces = numbers.map((): Float64Array[] => []);
+  const codes = categorical.map((): Int32Array[] => []);
+  const known = categorical.map(() => new Map<string, number>());
+  let rows = 0;
+  await reader.scan({ numbers, texts: categorical }, (chunk: RawRows) => {
+    rows += chunk.rows;
+    for (const [i, values] of chunk.numbers.entries()) pieces[i]?.push(Float64Array.from(values));
+    for (const [i, values] of chunk.texts.entries())
+      codes[i]?.push(Int32Array.from(values, (text) => code(known[i], text)));
+  });
+  return {
+    rows,
+    numeric: new Map(
+      numbers.map((name, i): [string, Float64Array] => {
+        const values = new Float64Array(rows);
+        joinInto(values, pieces[i] ?? []);
+        return [name, values];
+      }),
+    ),
+    categorical: new Map(
+      categorical.map((name, i): [string, CategoryColumn] => {
+        const column = new Int32Array(rows);
+        joinInto(column, codes[i] ?? []);
+        return [name, { values: [...(known[i]?.keys() ?? [])], codes: column }];
+      }),
+    ),
+  };
+}
+
+function code(known: Map<string, number> | undefined, text: string | null): number {
+  if (text === null || known === undefined) return -1;
+  const found = known.get(text) ?? known.size;
+  known.set(text, found);
+  return found;
+}
+
+function joinInto<T extends Float64Array | Int32Array>(whole: T, pieces: readonly T[]): void {
+  let at = 0;
+  for (const piece of pieces) {
+    whole.set(piece, at);
+    at += piece.length;
+  }
+}

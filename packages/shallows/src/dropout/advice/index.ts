@@ -1,0 +1,1 @@
+export { advisePlacement, type PlacementFacts, placementCodes } from './advise-placement.js';

@@ -1,0 +1,2 @@
+export { type MaseOptions, mase } from './mase.js';
+export { RegressionErrors, type RegressionErrorsState, type RegressionResult } from './regression-errors.js';

@@ -1,0 +1,15 @@
+export { batchNormsOf, estimateBatchNorm } from './batch-norm-statistics.js';
+export { budgetAdviceCodes } from './budget/advice.js';
+export { type BudgetOptions, type RegularizationBudget, regularizationBudget } from './budget/budget.js';
+export { type PublishedRecipe, publishedRecipes } from './budget/published.js';
+export { type RunRegularizers, regularizersOf, type UsedAlgorithm } from './budget/regularizers.js';
+export type { BudgetRow } from './budget/rows.js';
+export { type EarlyStoppingOptions, earlyStopping } from './early-stopping.js';
+export { type EmaOptions, ema } from './ema.js';
+export { type GradientClippingOptions, gradientClipping } from './gradient-clipping.js';
+export { type LabelSmoothingOptions, labelSmoothing, smoothTargets } from './label-smoothing.js';
+export * from './mixing.js';
+export { cutMix, type MixOptions, type MixupOrCutmixOptions, mixUp, mixupOrCutmix } from './mixup.js';
+export { type ProgressiveResizingOptions, progressiveResizing, resizedSides } from './progressive-resizing.js';
+export { type SwaOptions, swa } from './swa.js';
+export { WeightAverage, type WeightAverageOptions } from './weight-average.js';

@@ -1,0 +1,11 @@
+export { type Checkpointing, type CheckpointingOptions, checkpointing } from './checkpointing.js';
+export { holdCheckpoint } from './hold.js';
+export { verifyCheckpoint } from './inspect.js';
+export { type CheckpointEntry, listCheckpoints, type Newest, newestCheckpoint, type Skipped } from './list.js';
+export type { FileFacts, Manifest, SavedFacts } from './manifest.js';
+export { checkpointName } from './name.js';
+export { type LoadedSnapshot, readCheckpoint, readCheckpointModel } from './read.js';
+export { type Resumed, resumeFrom } from './resume.js';
+export type { CompleteRetention, Retention } from './retention.js';
+export type { SaveStatistics } from './statistics.js';
+export { CheckpointStore, type SavedCheckpoint, type SaveInfo } from './store.js';

@@ -1,0 +1,44 @@
+import { localDisk } from '../../files/index.js';
+import { type CheckpointEntry, listCheckpoints, type Newest, newestCheckpoint, nextSequence } from './list.js';
+import { type Pruned, type PruneJob, pruneFolder } from './prune.js';
+import { type WriteJob, type Written, writeFolder } from './write-folder.js';
+
+/** What a disk thread can be asked for: functions that block, of plain data. */
+export const jobs = {
+  write: (job: Omit<WriteJob, 'sequence'>): Written & { readonly writeMs: number } => {
+    const start = performance.now();
+    const written = writeFolder(localDisk, { ...job, sequence: nextSequence(job.folder) });
+    return { ...written, writeMs: performance.now() - start };
+  },
+  prune: (job: PruneJob): Pruned => pruneFolder(localDisk, job),
+  list: (folder: string): CheckpointEntry[] => listCheckpoints(folder),
+  newest: (folder: string): Newest => newestCheckpoint(folder),
+};
+
+/** The jobs by name. */
+export type Jobs = typeof jobs;
+
+/** What is sent to the thread. */
+export type Request = {
+  readonly [K in keyof Jobs]: { readonly id: number; readonly kind: K; readonly job: Parameters<Jobs[K]>[0] };
+}[keyof Jobs];
+
+/** What comes back. */
+export type Answer = { readonly id: number } & (
+  | { readonly result: ReturnType<Jobs[keyof Jobs]> }
+  | { readonly failure: { readonly message: string; readonly code: string } }
+);
+
+/** Does what is asked. */
+export function perform(request: Request): ReturnType<Jobs[keyof Jobs]> {
+  switch (request.kind) {
+    case 'write':
+      return jobs.write(request.job);
+    case 'prune':
+      return jobs.prune(request.job);
+    case 'list':
+      return jobs.list(request.job);
+    case 'newest':
+      return jobs.newest(request.job);
+  }
+}
