@@ -134,7 +134,7 @@ async function train(options: RankOptions): Promise<RankResult> {
         if (options.dies?.rank === rank && options.dies.step === step) process.kill(process.pid, 'SIGKILL');
         loss.backward();
       }
-      ranks?.finishStep();
+      void ranks?.finishStep();
       optimizer.step();
       losses.push(total);
     });

@@ -100,3 +100,14 @@ export function rankEnvironment(
     ...(timeoutMs === null ? {} : { SHALLOWS_RANK_TIMEOUT_MS: String(timeoutMs) }),
   };
 }
+
+/** What Node runs: a script, or a command of `shallows`, which a restart makes go on where it was. */
+export function rankArguments(
+  [first = '', ...rest]: readonly string[],
+  attempt: number,
+  shallows: string,
+): readonly string[] {
+  if (/\.[cm]?js$/.test(first)) return [first, ...rest];
+  const resumes = rest.some((word) => /^--resume(=|$)/.test(word));
+  return [shallows, first, ...rest, ...(attempt > 0 && first === 'train' && !resumes ? ['--resume', 'auto'] : [])];
+}

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { runAttempt } from './launch-attempt.js';
-import { launchPlan, rankEnvironment } from './launch-plan.js';
+import { launchPlan, rankArguments, rankEnvironment } from './launch-plan.js';
 import { main } from './main.js';
 import { prefixedLines } from './rank-lines.js';
 
@@ -87,7 +87,7 @@ describe('a launch', () => {
     expect([whole.code, whole.out]).toEqual([1, '0 3\n1 3\n']);
   });
 
-  test('runs commands of shallows, and resumes them when it starts again', async () => {
+  test('runs commands of shallows', async () => {
     const missing = await launch('--processes', '2', '--', 'train', 'no-such.yaml');
     expect([missing.code, missing.out]).toEqual([2, '']);
     expect(missing.err).toContain('[rank 1] no-such.yaml: expected a recipe file, got none');
@@ -200,6 +200,15 @@ describe('the plan', () => {
     [{ processes: 2, 'min-processes': 1, nodes: 2, master: 'a:1' }, 'launch: --min-processes: expected one machine'],
   ])('%o is wrong', (flags, message) => {
     expect(() => launchPlan({ ...given, ...flags }, {})).toThrow(message);
+  });
+
+  test('a restart makes a training go on where it was', () => {
+    const words = ['train', 'r.yaml', '--run-dir', 'runs/x'];
+    expect(rankArguments(words, 0, 'bin')).toEqual(['bin', ...words]);
+    expect(rankArguments(words, 1, 'bin')).toEqual(['bin', ...words, '--resume', 'auto']);
+    expect(rankArguments([...words, '--resume=auto'], 1, 'bin')).toEqual(['bin', ...words, '--resume=auto']);
+    expect(rankArguments(['evaluate', 'runs/x'], 1, 'bin')).toEqual(['bin', 'evaluate', 'runs/x']);
+    expect(rankArguments(['mine.mjs', 'train'], 1, 'bin')).toEqual(['mine.mjs', 'train']);
   });
 
   test('wrong usage exits with 2', async () => {

@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import type { Context } from './context.js';
 import { exitCodes, UsageError } from './failure.js';
 import { type AttemptEnd, type RankCommand, type RankEnd, runAttempt } from './launch-attempt.js';
-import { type LaunchFlags, type LaunchPlan, launchPlan, rankEnvironment } from './launch-plan.js';
+import { type LaunchFlags, type LaunchPlan, launchPlan, rankArguments, rankEnvironment } from './launch-plan.js';
 
 const shallows = fileURLToPath(new URL('../../bin/shallows.js', import.meta.url));
 
@@ -37,14 +37,11 @@ function requireRestartable({ maxRestarts }: LaunchPlan, [first, ...rest]: reado
 
 async function commandsOf(
   plan: LaunchPlan,
-  [first = '', ...rest]: readonly string[],
+  words: readonly string[],
   attempt: number,
   env: NodeJS.ProcessEnv,
 ): Promise<RankCommand[]> {
-  const resumes = rest.some((word) => /^--resume(=|$)/.test(word));
-  const again = attempt > 0 && first === 'train' && !resumes ? ['--resume', 'auto'] : [];
-  const program = /\.[cm]?js$/.test(first) ? first : shallows;
-  const args = [program, ...(program === shallows ? [first] : []), ...rest, ...again];
+  const args = rankArguments(words, attempt, shallows);
   const master = plan.master ?? { host: '127.0.0.1', port: await freePort() };
   return Array.from({ length: plan.processes }, (_, localRank) => ({
     rank: plan.nodeRank * plan.processes + localRank,

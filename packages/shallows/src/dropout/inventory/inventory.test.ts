@@ -1,15 +1,4 @@
-import {
-  functional as F,
-  manualSeed,
-  noGrad,
-  ops,
-  rand,
-  randn,
-  scope,
-  setNumThreads,
-  type Tensor,
-  zeros,
-} from '@shallows/torch';
+import { manualSeed, noGrad, ops, rand, randn, scope, setNumThreads, type Tensor, zeros } from '@shallows/torch';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { applyPolicy, DropPath, Policy, stochasticDepth } from '../../depth/index.js';
 import { efficientnet, lstm, resnet, transformerEncoder, vit } from '../../models/index.js';
@@ -44,7 +33,7 @@ class Attention extends Module {
   override forward(x: Tensor, pass: Pass = evaluation): Tensor {
     const q = x.reshape([-1, 1, 1, 8]);
     const p = pass.mode === 'evaluation' ? 0 : 0.3;
-    return F.scaledDotProductAttention(q, q, q, { dropoutP: p }).reshape([-1, 8]);
+    return (ops.aten.scaled_dot_product_attention(q, q, q, null, p) as Tensor).reshape([-1, 8]);
   }
 }
 
