@@ -107,8 +107,9 @@ function checkTable(data: Data<'csv' | 'parquet'>, written: Written, at: At): vo
   checkShare(data.validation === undefined ? null : 'a validation file', written, at);
 }
 
-function checkShare(beside: string | null, written: Written, at: At): void {
-  if (beside === null || written.validationShare === undefined) return;
+/** @param usual the default, which a recipe that is read again has written out */
+function checkShare(beside: string | null, written: Written, at: At, usual = 0.2): void {
+  if (beside === null || written.validationShare === undefined || written.validationShare === usual) return;
   at('validationShare', `expected none beside ${beside}, got ${show(written.validationShare)} - remove one of them`);
 }
 
@@ -117,7 +118,8 @@ function checkStream(data: Data<'csv' | 'parquet' | 'folder'>, written: Written,
   if (data.stream === true || (data.stream === undefined && written.stream !== undefined)) return;
   for (const key of ['workers', 'window']) {
     const value = written[key];
-    if (value === undefined || (key === 'workers' && value === 0)) continue;
+    // A recipe that is read again has its defaults written out.
+    if (value === undefined || value === (key === 'workers' ? 0 : 8)) continue;
     at(key, `expected none without stream, got ${show(value)} - write stream: true or remove it`);
   }
 }
@@ -157,7 +159,7 @@ function checkTokens(data: Data<'tokens'>, written: Written, at: At): void {
     const other = numbers || key !== 'vocabularySize' ? 'vocabulary' : 'uint16';
     at(key, `expected none with format ${format}, got ${show(value)} - remove it, or write format: ${other}`);
   }
-  checkShare(data.validation === undefined ? null : 'a validation file', written, at);
+  checkShare(data.validation === undefined ? null : 'a validation file', written, at, 0.1);
 }
 
 function checkSeries({ columns, targets }: Data<'series'>, at: At): void {

@@ -161,3 +161,22 @@ test('a batch that no row is left for', () => {
   );
   expect(problems(small, ', batchSize: 64')).toBe('');
 });
+
+test.each([
+  'kind: csv, path: a.csv, target: y, task: classification',
+  'kind: csv, path: a.csv, target: y, task: regression, validation: b.csv',
+  'kind: parquet, path: a.parquet, target: y, task: regression, stream: true, workers: 2',
+  'kind: npy, inputs: x.npy, targets: y.npy',
+  'kind: npy, inputs: x.npy, targets: y.npy, validationInputs: u.npy, validationTargets: v.npy',
+  'kind: npz, path: a.npz',
+  'kind: tokens, path: a.txt, context: 8',
+  'kind: tokens, path: a.txt, context: 8, validation: b.txt',
+  'kind: series, path: a.csv, input: 4, horizon: 2',
+  'kind: seasonal, input: 4, horizon: 2',
+  'kind: friedman',
+  'kind: folder, path: a, stream: true',
+])('{%s} is the same when its own JSON is read again', (data) => {
+  const text = `name: x\nmodel: { kind: mlp, classes: 10 }\ndata: { ${data} }\noptimizer: { kind: sgd, lr: 0.1 }\ntrain: { duration: 1ep }\n`;
+  const recipe = parseRecipe(text);
+  expect(parseRecipe(JSON.stringify(recipe))).toEqual(recipe);
+});

@@ -129,16 +129,17 @@ async function post(url: string, env: Environment, body: object): Promise<void> 
   };
   await new Promise<void>((resolve, reject) => {
     const send = url.startsWith('http:') ? httpRequest : httpsRequest;
-    const options = { method: 'POST', headers, timeout: answerWithinMs, ...(ca === undefined ? {} : { ca }) };
-    const call = send(url, options, (answer) => {
+    const call = send(url, { method: 'POST', headers, ...(ca === undefined ? {} : { ca }) }, (answer) => {
       answer.resume();
       const { statusCode = 0 } = answer;
       answer.once('end', () =>
         statusCode >= 200 && statusCode < 300 ? resolve() : reject(new Error(`the server answered ${statusCode}`)),
       );
     });
-    call.once('timeout', () => call.destroy(new Error(`no answer within ${answerWithinMs / 1000} s`)));
+    const late = new Error(`no answer within ${answerWithinMs / 1000} s`);
+    const timer = setTimeout(() => call.destroy(late), answerWithinMs);
     call.once('error', reject);
+    call.once('close', () => clearTimeout(timer));
     call.end(text);
   });
 }
