@@ -45,14 +45,15 @@ if(has_gloo AND LIBTORCH_CUDA)
   links(has_nccl "namespace c10d { struct ProcessGroupNCCL { struct Options { explicit Options(bool); char room[4096]; }; }; }
 int main(int count, char**) { if (count > 9) c10d::ProcessGroupNCCL::Options options(true); return 0; }")
   if(has_nccl)
-    # Beside the wheel lie NVIDIA's own, each with its headers; else those of a CUDA toolkit.
+    # NCCL's header lies beside the wheel or in the system, CUDA's in a toolkit: the wheels leave out parts of those.
     file(GLOB nvidia_include "${LIBTORCH_LIB}/../../nvidia/*/include")
     list(APPEND nvidia_include /usr/local/cuda/include)
+    set(CMAKE_TRY_COMPILE_TARGET_TYPE STATIC_LIBRARY)
     try_compile(nccl_compiles "${CMAKE_CURRENT_BINARY_DIR}/nccl_compiles" SOURCES "${CMAKE_CURRENT_SOURCE_DIR}/nccl.cc"
-      COMPILE_DEFINITIONS -fPIC -DSHALLOWS_NCCL -D_GLIBCXX_USE_CXX11_ABI=${LIBTORCH_CXX11_ABI}
-      LINK_OPTIONS -shared -Wl,--unresolved-symbols=ignore-all LINK_LIBRARIES ${libraries}
+      COMPILE_DEFINITIONS -DSHALLOWS_NCCL -D_GLIBCXX_USE_CXX11_ABI=${LIBTORCH_CXX11_ABI}
       CMAKE_FLAGS "-DINCLUDE_DIRECTORIES=${LIBTORCH_INCLUDE};${nvidia_include}"
       CXX_STANDARD 20 OUTPUT_VARIABLE nccl_output)
+    unset(CMAKE_TRY_COMPILE_TARGET_TYPE)
     if(nccl_compiles)
       list(APPEND distributed_definitions SHALLOWS_NCCL)
       list(APPEND distributed_include ${nvidia_include})

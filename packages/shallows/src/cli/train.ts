@@ -8,6 +8,7 @@ import type { Context } from './context.js';
 import { exitCodes } from './failure.js';
 import { catchInterrupt } from './interrupt.js';
 import { folderToResume, makeRunFolder } from './run-folder.js';
+import { fromFirst, withRanks } from './run-ranks.js';
 import { alignedTable } from './table.js';
 
 interface Flags {
@@ -22,23 +23,28 @@ export default async function train(this: Context, flags: Flags, ...args: string
   const [file = '', ...overrides] = args;
   const recipe = await loadRecipe(file, overrides);
   const { resume } = flags;
-  const earlier = resume === undefined ? null : folderToResume(resume, flags['run-dir']);
-  const folder = earlier ?? (await makeRunFolder(flags['run-dir'], recipe.track.path, recipe.name));
-  try {
-    await needAddon(this);
-    const { runRecipe } = await import('../recipe/run.js');
-    using interrupt = catchInterrupt(stderr);
-    const result = await runRecipe(recipe, {
-      ...{ folder, command: this.argv, signal: interrupt.signal, progress: stderr },
-      ...(resume === undefined ? {} : { resume }),
-    });
-    if (result.reason === 'interrupted') this.exitWith(exitCodes.interrupted);
-    stdout.write(flags.json ? `${JSON.stringify(result)}\n` : summary(result));
-  } catch (error) {
-    // A run that could not start leaves no empty folder behind; one that holds anything is not removed.
-    if (flags['run-dir'] === undefined && earlier === null) await rmdir(folder).catch(() => undefined);
-    throw error;
-  }
+  await withRanks(this, async (ranks) => {
+    const leads = ranks === null || ranks.rank === 0;
+    const earlier = resume === undefined ? null : folderToResume(resume, flags['run-dir']);
+    const make = () => earlier ?? makeRunFolder(flags['run-dir'], recipe.track.path, recipe.name);
+    const folder = await fromFirst(ranks, make);
+    try {
+      await needAddon(this);
+      const { runRecipe } = await import('../recipe/run.js');
+      using interrupt = catchInterrupt(stderr);
+      const result = await runRecipe(recipe, {
+        ...{ folder, command: this.argv, signal: interrupt.signal, progress: stderr },
+        ...(resume === undefined ? {} : { resume }),
+        ...(ranks === null ? {} : { parallel: ranks }),
+      });
+      if (result.reason === 'interrupted') this.exitWith(exitCodes.interrupted);
+      if (leads) stdout.write(flags.json ? `${JSON.stringify(result)}\n` : summary(result));
+    } catch (error) {
+      // A run that could not start leaves no empty folder behind; one that holds anything is not removed.
+      if (leads && flags['run-dir'] === undefined && earlier === null) await rmdir(folder).catch(() => undefined);
+      throw error;
+    }
+  });
 }
 
 /** Every metric as a column of a table. */

@@ -22,6 +22,7 @@ import {
   CheckpointStore,
   checkpointing,
   type FitResult,
+  kubeflowProgress,
   modelSummary,
   type Parallel,
   type Resumed,
@@ -91,7 +92,7 @@ export async function runRecipe(
   for (const message of resumed?.messages ?? []) say(message);
   try {
     const { reason, metrics, depth, factor, timing } = await prepared.fit({
-      callbacks: [run, shown].filter((each) => each !== null),
+      callbacks: [run, shown, writes ? kubeflowProgress({ warn: say }) : null].filter((each) => each !== null),
       // The journal is on the disk before a checkpoint that a run may go on from.
       algorithms: [journalKeeper(run), ...(store === null ? [] : [saving(recipe, store)])],
       resumed,

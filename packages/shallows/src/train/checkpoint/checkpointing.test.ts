@@ -245,9 +245,7 @@ describe('the time to stop', () => {
   test('the run is told with the first save', async () => {
     await using store = new CheckpointStore(newFolder());
     const warnings = await play(checkpointing({ store, grace: '0.001s' }), { batches: 1 });
-    expect(warnings).toEqual([
-      expect.stringMatching(/^checkpointing: a stop may take .* longer than the grace period of 0\.0 s/),
-    ]);
+    expect(warnings[0]).toMatch(/^checkpointing: a stop may take .* longer than the grace period of 0\.0 s/);
     expect(await play(checkpointing({ store, grace: null }), { batches: 1 })).toEqual([]);
   });
 });

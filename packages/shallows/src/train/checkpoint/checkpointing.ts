@@ -124,7 +124,9 @@ class StoreCheckpointing implements Checkpointing {
     this.#endedAt = now;
     if (this.#failure !== null && this.#onFailure === 'stop') throw this.#failure;
     for (const message of this.#store.takeWarnings()) training.warn(`${fn}: could not delete ${message}`);
-    if (this.#every.comes(momentOf(training)) || this.#asked.length > 0) await this.#save(training, true);
+    const isDue = this.#every.comes(momentOf(training)) || this.#asked.length > 0;
+    // After the last batch comes the save of the whole run, with its last evaluation.
+    if (isDue && training.progress.fraction < 1) await this.#save(training, true);
   }
 
   onEvaluationEnd({ progress }: Training, evaluation: Evaluation): void {

@@ -1,13 +1,23 @@
-import { initProcessGroup, type ProcessGroup, type Reducer, syncBatchNorm, type Tensor, tensor } from '@shallows/torch';
+import {
+  initProcessGroup,
+  keep,
+  type ProcessGroup,
+  type Reducer,
+  syncBatchNorm,
+  type Tensor,
+  tensor,
+} from '@shallows/torch';
 import { ShallowsError } from '../../errors.js';
 import { type BatchNormState, type Module, type Parameter, type Pass, syncBatchNormSlot } from '../../nn/index.js';
 import type { ExpectedGradients, Parallel } from '../parallel.js';
+import { alone } from './alone.js';
+import { readRanks } from './environment.js';
 import type { RankPlace } from './rank-place.js';
 
 /** Options of {@link dataParallel}. */
 export interface DataParallelOptions {
-  /** Which rank this is, from `readRanks` or written by hand. */
-  readonly place: Pick<RankPlace, 'rank' | 'size' | 'master'> & Partial<RankPlace>;
+  /** Which rank this is: from the environment, see `readRanks`, unless written by hand. Null is a world of one. */
+  readonly place?: (Pick<RankPlace, 'rank' | 'size' | 'master'> & Partial<RankPlace>) | null;
   /** How long ranks wait for each other, in milliseconds; 10 minutes unless said here or there. Dead ones are found much sooner. */
   readonly timeoutMs?: number;
   /** What carries gradients: `gloo` between CPUs, `nccl` between CUDA devices. */
@@ -31,21 +41,23 @@ export interface DataParallel extends Parallel {
 }
 
 /**
- * Joins the ranks of a job, to train one model together: resolves once all are there.
+ * Joins the ranks of a job, to train one model together: resolves once all are there. A process that is alone gets a world
+ * of one, in which nothing is sent.
  *
  * Three groups of the same processes carry gradients, numbers and batch statistics, each in an order of its own: a bucket
  * may be under way while a sum is asked for.
  *
- * @throws TorchError for ranks that do not come in time, which it names, and a libtorch without process groups
+ * @throws ShallowsError for an environment that says half of what it must; TorchError for ranks that do not come in time, which it names, and a libtorch without process groups
  */
-export async function dataParallel(options: DataParallelOptions): Promise<DataParallel> {
-  const { place, backend = 'gloo', batchNorm = 'local' } = options;
-  const timeoutMs = options.timeoutMs ?? place.timeoutMs ?? undefined;
+export async function dataParallel(options: DataParallelOptions = {}): Promise<DataParallel> {
+  const { place = readRanks(), backend = 'gloo', batchNorm = 'local' } = options;
   if (batchNorm !== 'local' && batchNorm !== 'synchronised') {
     throw new ShallowsError(
       `dataParallel: batchNorm: expected 'local' or 'synchronised', got ${String(batchNorm)} - leave it out for 'local'`,
     );
   }
+  if (place === null) return alone;
+  const timeoutMs = options.timeoutMs ?? place.timeoutMs ?? undefined;
   const shared = {
     rank: place.rank,
     size: place.size,
@@ -132,7 +144,8 @@ class ProcessGroups implements DataParallel {
       await this.barrier();
       return [];
     }
-    const total = tensor(values, { dtype: 'float64' });
+    // It outlives the scope that this may be called in.
+    const total = keep(tensor(values, { dtype: 'float64' }));
     try {
       await this.#numbers.allReduce(total).wait();
       return Array.from(total.toArray(), Number);
