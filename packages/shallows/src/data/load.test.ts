@@ -96,7 +96,9 @@ describe('loadData', () => {
     const before = stats();
     const data = await loadData({ ...cifar, path: folder });
     data.dispose();
-    expect(stats()).toEqual(before);
+    // Meanwhile the garbage collector may have freed what earlier tests left.
+    expect(stats().liveTensors).toBeLessThanOrEqual(before.liveTensors);
+    expect(stats().bytes).toBeLessThanOrEqual(before.bytes);
   });
 
   test.each([12, 13, -1, 1.5, Number.NaN])('refuses %s validation rows of 12', async (validation) => {
