@@ -23,7 +23,7 @@ export default async function train(this: Context, flags: Flags, ...args: string
   const [file = '', ...overrides] = args;
   const recipe = await loadRecipe(file, overrides);
   const { resume } = flags;
-  await withRanks(this, async (ranks) => {
+  await withRanks(this, recipe, async (ranks) => {
     const leads = ranks === null || ranks.rank === 0;
     const earlier = resume === undefined ? null : folderToResume(resume, flags['run-dir']);
     const make = () => earlier ?? makeRunFolder(flags['run-dir'], recipe.track.path, recipe.name);

@@ -275,7 +275,7 @@ r.yaml:6:1: expected valid YAML, got a tab as indentation - indent with spaces`)
     [
       'merge keys',
       small.replace('{ duration', '{ <<: {}, duration'),
-      'r.yaml:5:10: train.<<: expected one of the keys duration, batchSize, evaluateEvery, trainSubset, logEvery, microbatches, dropLast, threads, precision, channelsLast, deterministic, device, onNonFinite, logGradNorm, got "<<" - write the keys out, merge keys are not read',
+      'r.yaml:5:10: train.<<: expected one of the keys duration, batchSize, evaluateEvery, trainSubset, logEvery, microbatches, dropLast, threads, precision, channelsLast, deterministic, device, onNonFinite, logGradNorm, batchNorm, got "<<" - write the keys out, merge keys are not read',
     ],
     [
       'a list as key',
@@ -684,7 +684,7 @@ describe('overrides', () => {
 override "train": expected path.to.key=value, got no = - write for example train.duration=5ep
 override "=1": expected path.to.key=value, got the path "" - write for example train.duration=5ep
 override "a..b=1": expected path.to.key=value, got the path "a..b" - write for example train.duration=5ep
-override "train.duraton=1ep": train.duraton: expected one of the keys duration, batchSize, evaluateEvery, trainSubset, logEvery, microbatches, dropLast, threads, precision, channelsLast, deterministic, device, onNonFinite, logGradNorm, got "duraton" - did you mean 'duration'?
+override "train.duraton=1ep": train.duraton: expected one of the keys duration, batchSize, evaluateEvery, trainSubset, logEvery, microbatches, dropLast, threads, precision, channelsLast, deterministic, device, onNonFinite, logGradNorm, batchNorm, got "duraton" - did you mean 'duration'?
 override "optimiser.lr=1": optimiser: expected one of the keys name, seed, model, data, depth, optimizer, schedule, algorithms, train, checkpoint, track, got "optimiser" - did you mean 'optimizer'?
 override "seed.x=1": seed: expected a whole number of at least 0, got a section - write any whole number, all randomness of a run follows from it
 override "model.depth=21": model.depth: expected a depth of 6n + 2 layers, got 21 - choose 20, 32, 44, 56, 110 or 1202

@@ -27,6 +27,10 @@ export const train = keys({
   device: text('a device', 'write cpu or cuda:0').exactOptional(),
   onNonFinite: choice(['stop', 'skip', 'lower'], 'choose what happens at a loss that is not finite').default('stop'),
   logGradNorm: flag('write true to measure the norm of the gradients').default(false),
+  batchNorm: choice(
+    ['local', 'synchronised'],
+    'choose whether batch norm sees the rows of its own process or of all',
+  ).exactOptional(),
 });
 
 /** What is saved on the way, for a run to go on from. */

@@ -103,6 +103,8 @@ export class Loop {
     });
     run.pending = pending;
     const agreeing = this.#agree();
+    // Where ranks are lost the step fails first, and nobody waits for this.
+    agreeing?.catch(() => undefined);
     const reduced = ranks.parallel?.finishStep();
     if (reduced !== undefined) await reduced;
     if (agreeing !== null) await agreeing;

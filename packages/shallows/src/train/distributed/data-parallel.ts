@@ -34,6 +34,8 @@ export interface DataParallelOptions {
 
 /** A {@link Parallel} over processes. */
 export interface DataParallel extends Parallel {
+  /** Blocks until the step's all-reduces are over, at most for the timeout. */
+  finishStep(): void;
   /** A training pass with the batch norm that was asked for. */
   pass(own: Pass): Pass;
   /** Tells the other ranks that this one gives up, and why: what they wait for fails with that. Close afterwards. */
@@ -139,7 +141,23 @@ class ProcessGroups implements DataParallel {
     this.#reducer?.finishStep();
   }
 
-  async sum(values: readonly number[]): Promise<readonly number[]> {
+  sum(values: readonly number[]): Promise<readonly number[]> {
+    return heard(this.#sum(values));
+  }
+
+  barrier(): Promise<void> {
+    return heard(this.#numbers.barrier().wait());
+  }
+
+  pass(own: Pass): Pass {
+    const group = this.#statistics;
+    if (group === null) return own;
+    return own.with(syncBatchNormSlot, (x: Tensor, state: BatchNormState) =>
+      syncBatchNorm(x, { group, ...state, layer: (this.#layers.get(state.weight) ?? -1) + 1 }),
+    );
+  }
+
+  async #sum(values: readonly number[]): Promise<readonly number[]> {
     if (values.length === 0) {
       await this.barrier();
       return [];
@@ -154,18 +172,6 @@ class ProcessGroups implements DataParallel {
     }
   }
 
-  async barrier(): Promise<void> {
-    await this.#numbers.barrier().wait();
-  }
-
-  pass(own: Pass): Pass {
-    const group = this.#statistics;
-    if (group === null) return own;
-    return own.with(syncBatchNormSlot, (x: Tensor, state: BatchNormState) =>
-      syncBatchNorm(x, { group, ...state, layer: (this.#layers.get(state.weight) ?? -1) + 1 }),
-    );
-  }
-
   async abort(reason: string): Promise<void> {
     await this.#gradients.abort(reason);
   }
@@ -178,4 +184,10 @@ class ProcessGroups implements DataParallel {
     await this.#numbers.close();
     await this.#gradients.close();
   }
+}
+
+/** Where ranks are lost all that is under way fails at once: who waits for something else hears of it there. */
+function heard<T>(promise: Promise<T>): Promise<T> {
+  promise.catch(() => undefined);
+  return promise;
 }
