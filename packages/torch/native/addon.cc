@@ -8,6 +8,7 @@
 #include "distributed.h"
 #endif
 #include "env.h"
+#include "keyed.h"
 #include "memory.h"
 #include "residual.h"
 #include "runtime.h"
@@ -24,6 +25,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   shallows::registerCheckpoint(env, exports);
   shallows::registerRuntime(env, exports);
   shallows::registerResidual();
+  shallows::registerKeyed();
 #ifdef SHALLOWS_DISTRIBUTED
   shallows::registerDistributed(env, exports);
 #endif

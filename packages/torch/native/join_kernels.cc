@@ -1,69 +1,73 @@
 #include "join_kernels.h"
 
-#include <ATen/TensorIterator.h>
-
 #include <algorithm>
 #include <cmath>
 
-// The compiler makes a version of a loop for each kind of processor, and the loader takes the one that fits. libtorch's
-// sums multiply and add with one rounding where the processor can.
-#if defined(__x86_64__) && defined(__linux__) && defined(__GNUC__) && !defined(__clang__)
-#define SHALLOWS_LOOP __attribute__((target_clones("arch=skylake-avx512", "arch=haswell", "default"), optimize("O3")))
-#else
-#define SHALLOWS_LOOP
-#endif
+#include "loops.h"
 
 namespace shallows {
 namespace {
 
-#define SHALLOWS_LOOPS(T, FMA)                                                                                        \
-  SHALLOWS_LOOP void addRow(T* __restrict out, const T* __restrict a, const T* __restrict b, T scale, int64_t n) {    \
-    for (int64_t i = 0; i < n; i++) out[i] = FMA(b[i], scale, a[i]);                                                  \
-  }                                                                                                                   \
-  SHALLOWS_LOOP void addReluRow(T* __restrict out, const T* __restrict a, const T* __restrict b, T scale, int64_t n) { \
-    for (int64_t i = 0; i < n; i++) {                                                                                 \
-      const T sum = FMA(b[i], scale, a[i]);                                                                           \
-      out[i] = sum < 0 ? T(0) : sum;                                                                                  \
-    }                                                                                                                 \
-  }                                                                                                                   \
-  SHALLOWS_LOOP void reluRow(T* __restrict out, const T* __restrict a, int64_t n) {                                   \
-    for (int64_t i = 0; i < n; i++) out[i] = a[i] < 0 ? T(0) : a[i];                                                  \
-  }                                                                                                                   \
-  SHALLOWS_LOOP void scaleRow(T* __restrict out, const T* __restrict a, T scale, int64_t n) {                         \
-    for (int64_t i = 0; i < n; i++) out[i] = a[i] * scale;                                                            \
-  }                                                                                                                   \
-  SHALLOWS_LOOP void maskRow(T* __restrict gradient, const T* __restrict out, int64_t n) {                            \
-    for (int64_t i = 0; i < n; i++) gradient[i] = out[i] <= 0 ? T(0) : gradient[i];                                   \
-  }                                                                                                                   \
-  SHALLOWS_LOOP void maskScaleRow(T* __restrict gradient, T* __restrict branch, const T* __restrict out, T scale,     \
-                                  int64_t n) {                                                                        \
-    for (int64_t i = 0; i < n; i++) {                                                                                 \
-      const T masked = out[i] <= 0 ? T(0) : gradient[i];                                                              \
-      gradient[i] = masked;                                                                                           \
-      branch[i] = masked * scale;                                                                                     \
-    }                                                                                                                 \
-  }
+// What is done with the elements of one row, for one type: a set of plain loops, which the compiler vectorizes.
+template <typename T>
+struct Loops {
+  void (*add)(T* out, const T* a, const T* b, T scale, int64_t n);
+  void (*addRelu)(T* out, const T* a, const T* b, T scale, int64_t n);
+  void (*relu)(T* out, const T* a, int64_t n);
+  void (*scale)(T* out, const T* a, T scale, int64_t n);
+  void (*mask)(T* gradient, const T* out, int64_t n);
+  void (*maskScale)(T* gradient, T* branch, const T* out, T scale, int64_t n);
+};
 
-SHALLOWS_LOOPS(float, __builtin_fmaf)
-SHALLOWS_LOOPS(double, __builtin_fma)
+#define SHALLOWS_LOOPS(NAME, TARGET, T, MULTIPLY_ADD)                                                                  \
+  struct NAME {                                                                                                        \
+    TARGET static void add(T* __restrict out, const T* __restrict a, const T* __restrict b, T scale, int64_t n) {      \
+      for (int64_t i = 0; i < n; i++) out[i] = MULTIPLY_ADD(b[i], scale, a[i]);                                        \
+    }                                                                                                                  \
+    TARGET static void addRelu(T* __restrict out, const T* __restrict a, const T* __restrict b, T scale, int64_t n) {  \
+      for (int64_t i = 0; i < n; i++) {                                                                                \
+        const T sum = MULTIPLY_ADD(b[i], scale, a[i]);                                                                 \
+        out[i] = sum < 0 ? T(0) : sum;                                                                                 \
+      }                                                                                                                \
+    }                                                                                                                  \
+    TARGET static void relu(T* __restrict out, const T* __restrict a, int64_t n) {                                     \
+      for (int64_t i = 0; i < n; i++) out[i] = a[i] < 0 ? T(0) : a[i];                                                 \
+    }                                                                                                                  \
+    TARGET static void scale(T* __restrict out, const T* __restrict a, T scale, int64_t n) {                           \
+      for (int64_t i = 0; i < n; i++) out[i] = a[i] * scale;                                                           \
+    }                                                                                                                  \
+    TARGET static void mask(T* __restrict gradient, const T* __restrict out, int64_t n) {                              \
+      for (int64_t i = 0; i < n; i++) gradient[i] = out[i] <= 0 ? T(0) : gradient[i];                                  \
+    }                                                                                                                  \
+    TARGET static void maskScale(T* __restrict gradient, T* __restrict branch, const T* __restrict out, T scale,       \
+                                 int64_t n) {                                                                          \
+      for (int64_t i = 0; i < n; i++) {                                                                                \
+        const T masked = out[i] <= 0 ? T(0) : gradient[i];                                                             \
+        gradient[i] = masked;                                                                                          \
+        branch[i] = masked * scale;                                                                                    \
+      }                                                                                                                \
+    }                                                                                                                  \
+    static constexpr Loops<T> all{add, addRelu, relu, scale, mask, maskScale};                                         \
+  };
+
+#ifdef SHALLOWS_X86
+#define SHALLOWS_TWICE(A, B, C) ((A) * (B) + (C))
+SHALLOWS_LOOPS(FloatLoops, , float, SHALLOWS_TWICE)
+SHALLOWS_LOOPS(DoubleLoops, , double, SHALLOWS_TWICE)
+SHALLOWS_LOOPS(WideFloatLoops, SHALLOWS_WIDE, float, __builtin_fmaf)
+SHALLOWS_LOOPS(WideDoubleLoops, SHALLOWS_WIDE, double, __builtin_fma)
+
+const Loops<float>& loopsOf(float) { return isWide() ? WideFloatLoops::all : FloatLoops::all; }
+const Loops<double>& loopsOf(double) { return isWide() ? WideDoubleLoops::all : DoubleLoops::all; }
+#else
+SHALLOWS_LOOPS(FloatLoops, , float, std::fma)
+SHALLOWS_LOOPS(DoubleLoops, , double, std::fma)
+const Loops<float>& loopsOf(float) { return FloatLoops::all; }
+const Loops<double>& loopsOf(double) { return DoubleLoops::all; }
+#endif
 
 // The elements of a row in memory, or none where a tensor has no rows.
 int64_t rowSize(const at::Tensor& x) { return x.size(0) == 0 ? 0 : x.numel() / x.size(0); }
-
-// Calls `f(row)` for every row, on all threads of libtorch: its iterator shares the numbers of the rows out among them.
-template <typename F>
-void forRows(int64_t rows, int64_t size, F f) {
-  if (rows == 0 || size == 0) return;
-  const at::Tensor numbers = at::empty({rows}, at::TensorOptions().dtype(at::kChar));
-  const char* first = static_cast<const char*>(numbers.const_data_ptr());
-  auto iterator = at::TensorIterator::nullary_op(const_cast<at::Tensor&>(numbers));
-  const int64_t grain = std::max<int64_t>(1, at::internal::GRAIN_SIZE / size);
-  iterator.for_each(
-      [&](char** data, const int64_t* strides, int64_t count, int64_t) {
-        for (int64_t i = 0; i < count; i++) f(data[0] + i * strides[0] - first);
-      },
-      grain);
-}
 
 template <typename T>
 void join(const at::Tensor& out, const at::Tensor& shortcut, const at::Tensor& branch, const RowMap& map, double by,
@@ -73,17 +77,18 @@ void join(const at::Tensor& out, const at::Tensor& shortcut, const at::Tensor& b
   const T* from = shortcut.const_data_ptr<T>();
   const T* added = branch.numel() == 0 ? nullptr : branch.const_data_ptr<T>();
   const T scale = static_cast<T>(by);
-  forRows(out.size(0), size, [=, &map](int64_t row) {
+  const Loops<T>& loops = loopsOf(T());
+  forEach(out.size(0), size, [=, &map, &loops](int64_t row) {
     const int64_t source = map(row);
     T* target = to + row * size;
     const T* rest = from + row * size;
     if (source < 0) {
-      if (rectify == Rectify::all) return reluRow(target, rest, size);
+      if (rectify == Rectify::all) return loops.relu(target, rest, size);
       std::copy(rest, rest + size, target);
       return;
     }
-    if (rectify == Rectify::none) return addRow(target, rest, added + source * size, scale, size);
-    addReluRow(target, rest, added + source * size, scale, size);
+    if (rectify == Rectify::none) return loops.add(target, rest, added + source * size, scale, size);
+    loops.addRelu(target, rest, added + source * size, scale, size);
   });
 }
 
@@ -95,20 +100,21 @@ void split(const at::Tensor& gradient, const at::Tensor& branch, const at::Tenso
   T* part = branch.defined() && branch.numel() > 0 ? branch.mutable_data_ptr<T>() : nullptr;
   const T* out = rectify == Rectify::none ? nullptr : sum.const_data_ptr<T>();
   const T scale = static_cast<T>(by);
-  forRows(gradient.size(0), size, [=, &map](int64_t row) {
+  const Loops<T>& loops = loopsOf(T());
+  forEach(gradient.size(0), size, [=, &map, &loops](int64_t row) {
     const int64_t source = map(row);
     T* mine = whole + row * size;
     if (source < 0) {
-      if (rectify == Rectify::all) maskRow(mine, out + row * size, size);
+      if (rectify == Rectify::all) loops.mask(mine, out + row * size, size);
       return;
     }
     T* theirs = part == nullptr ? nullptr : part + source * size;
     if (rectify == Rectify::none) {
-      if (theirs != nullptr) scaleRow(theirs, mine, scale, size);
+      if (theirs != nullptr) loops.scale(theirs, mine, scale, size);
     } else if (theirs == nullptr) {
-      maskRow(mine, out + row * size, size);
+      loops.mask(mine, out + row * size, size);
     } else {
-      maskScaleRow(mine, theirs, out + row * size, scale, size);
+      loops.maskScale(mine, theirs, out + row * size, scale, size);
     }
   });
 }

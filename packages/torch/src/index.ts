@@ -8,6 +8,7 @@ export { TorchError } from './errors.js';
 export * from './flops.js';
 export type { Complex } from './frame.js';
 export { Generator, manualSeed } from './generator.js';
+export type { KeyedOperators } from './keyed-ops.js';
 export { type Answerer, answer } from './listener.js';
 export * from './methods/index.js';
 export { type Keywords, Operator } from './operator.js';

@@ -1,5 +1,6 @@
 import type { AtenOperators } from './aten.generated.js';
 import { TorchError } from './errors.js';
+import type { KeyedOperators } from './keyed-ops.js';
 import { isKeywords } from './keywords.js';
 import { native } from './native.js';
 import { noMatch, Operator } from './operator.js';
@@ -124,9 +125,9 @@ const spaces = new Map<string, object>();
  */
 export const ops: {
   readonly aten: AtenOperators;
-  readonly shallows: ResidualOperators;
+  readonly shallows: ResidualOperators & KeyedOperators;
   readonly [namespace: string]: object;
-} = new Proxy({} as { aten: AtenOperators; shallows: ResidualOperators }, {
+} = new Proxy({} as { aten: AtenOperators; shallows: ResidualOperators & KeyedOperators }, {
   get: (target, key) => {
     if (typeof key !== 'string' || key === 'then' || key === 'toJSON') return Reflect.get(target, key);
     let found = spaces.get(key);

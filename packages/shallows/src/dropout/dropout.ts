@@ -1,11 +1,13 @@
-import { scope, type Tensor } from '@shallows/torch';
+import { Operator, scope, type Tensor } from '@shallows/torch';
 import { evaluation, type Pass } from '../nn/pass.js';
 import { spread } from '../nn/spread.js';
 import { dropAndScale, requireReal } from './apply.js';
 import { nextDraws } from './draws.js';
 import { DropoutModule } from './dropout-module.js';
-import { drawMask } from './mask.js';
+import { drawMask, keysOf } from './mask.js';
 import { type DropRate, rateIn, requireRate } from './rate.js';
+
+const keyedDropout = new Operator('shallows::keyed_dropout');
 
 /** Options of a dropout function. */
 export interface DropoutOptions {
@@ -78,6 +80,10 @@ export function drop(
     const sizes = all.shape;
     const draws = nextDraws(fn, pass, name, sizes[rowDim]);
     const { dtype, device } = x;
+    // Element by element the CPU draws and drops in one pass; the bits are those of the mask.
+    if (shape === undefined && rowDim === 0 && rate < 1 && device === 'cpu') {
+      return keyedDropout.call([all, keysOf(draws), rate]) as Tensor;
+    }
     return dropAndScale(all, drawMask(draws, rate, { shape: shape?.(sizes) ?? sizes, dtype, device, rowDim }), rate);
   });
 }

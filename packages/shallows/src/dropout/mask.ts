@@ -11,6 +11,7 @@ const narrow = new Operator('aten::narrow');
 const unbind = new Operator('aten::unbind', 'int');
 const movedim = new Operator('aten::movedim', 'int');
 const atLeast = new Operator('aten::ge', 'Scalar_out');
+const keyedMask = new Operator('shallows::keyed_mask');
 
 /** What is drawn. */
 export interface MaskShape {
@@ -28,28 +29,37 @@ const LANE = 2 ** 31;
 const LANES = 0x7fffffff7fffffffn;
 
 /**
- * Draws a mask: 1 with probability 1 − rate, else 0, each decision by itself and in 31 bits, so that rates are right to 2⁻³¹
- * in every dtype. At rate 0 all is 1, at rate 1 all is 0.
+ * Draws a mask: 1 with probability 1 − rate, else 0, each decision by itself and in 31 or 32 bits, so that rates are right to
+ * 2⁻³¹ in every dtype. At rate 0 all is 1, at rate 1 all is 0.
  *
- * A function of the draws, the shape and the kind of device alone, whatever the number of threads: libtorch's generator (a
- * Mersenne Twister on CPU, Philox on CUDA) is seeded from the key, of which it takes 32 bits on CPU. A whole batch is one
- * stretch of it; draws by rows seed it anew for each row, so that the mask of a row does not depend on the batch around it.
- *
- * Numbers are drawn two at a time as 64-bit integers and compared as 32-bit ones, straight into the mask's dtype: a third of
- * the time of `bernoulli_` on CPU.
+ * A function of the draws, the shape and the kind of device alone, whatever the number of threads. On the CPU these are the
+ * Philox bits of `ops.shallows.keyed_mask`; elsewhere libtorch's own generator is seeded from the key. A whole batch is drawn
+ * from one key; draws by rows have a key for each row, so that the mask of a row does not depend on the batch around it.
  */
 export function drawMask(draws: Draws, rate: number, mask: MaskShape): Tensor {
   const { shape, dtype, device } = mask;
   if (rate === 1) return zeros(shape, { dtype, device });
+  return drawn(draws, mask, (rows, width) =>
+    device === 'cpu'
+      ? (keyedMask.call([keysOf(draws), rate, [rows, width]], { dtype }) as Tensor)
+      : deviceMask(draws, rate, { shape: [rows, width], dtype, device }),
+  );
+}
+
+/** The keys of the draws as the operators of the CPU take them. */
+export function keysOf({ key, rowKeys }: Draws): readonly number[] {
+  return rowKeys === null ? [key.hi, key.lo] : rowKeys.flatMap(({ hi, lo }) => [hi, lo]);
+}
+
+/** Numbers are drawn two at a time as 64-bit integers and compared as 32-bit ones, straight into the mask's dtype. */
+function deviceMask(draws: Draws, rate: number, { shape: [rows = 0, width = 0], dtype, device }: MaskShape): Tensor {
   const threshold = Math.min(Math.round(rate * LANE), LANE - 1);
-  return drawn(draws, mask, (rows, width) => {
-    const pairs = Math.ceil(width / 2);
-    const bits = empty([rows, pairs], { dtype: 'int64', device });
-    fillRows(bits, draws, device, (part, generator) => random_.call([part], { generator }));
-    const lanes = viewAs.call([and_.call([bits, LANES]), 'int32']);
-    const used = 2 * pairs === width ? lanes : narrow.call([lanes, 1, 0, width]);
-    return atLeast.call([used, threshold], { out: empty([rows, width], { dtype, device }) }) as Tensor;
-  });
+  const pairs = Math.ceil(width / 2);
+  const bits = empty([rows, pairs], { dtype: 'int64', device });
+  fillRows(bits, draws, device, (part, generator) => random_.call([part], { generator }));
+  const lanes = viewAs.call([and_.call([bits, LANES]), 'int32']);
+  const used = 2 * pairs === width ? lanes : narrow.call([lanes, 1, 0, width]);
+  return atLeast.call([used, threshold], { out: empty([rows, width], { dtype, device }) }) as Tensor;
 }
 
 /**
