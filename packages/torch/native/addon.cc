@@ -2,6 +2,7 @@
 
 #include "autocast.h"
 #include "autograd.h"
+#include "batch_norm.h"
 #include "checkpoint.h"
 #include "dispatch.h"
 #ifdef SHALLOWS_DISTRIBUTED
@@ -26,6 +27,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   shallows::registerRuntime(env, exports);
   shallows::registerResidual();
   shallows::registerKeyed();
+  shallows::registerBatchNorm();
 #ifdef SHALLOWS_DISTRIBUTED
   shallows::registerDistributed(env, exports);
 #endif

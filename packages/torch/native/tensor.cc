@@ -149,13 +149,14 @@ Napi::Value memory(const Napi::CallbackInfo& info) {
   });
 }
 
-// storageBytes(handle): the bytes that a tensor accounts for. A view does not count the rest of a storage it shares.
+// storageBytes(handle): the bytes that a tensor accounts for. A view does not count the rest of a storage it shares, and a
+// tensor of the device "meta" has a size but no memory.
 Napi::Value storageBytes(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), "storageBytes", [&] {
     const at::Tensor& tensor = tensorOf(info);
-    return Napi::Number::New(info.Env(), tensor.has_storage() ? std::min(static_cast<double>(tensor.storage().nbytes()),
-                                                                                 static_cast<double>(tensor.nbytes()))
-                                                                      : 0.0);
+    if (!tensor.has_storage() || tensor.is_meta()) return Napi::Number::New(info.Env(), 0);
+    const double most = static_cast<double>(tensor.storage().nbytes());
+    return Napi::Number::New(info.Env(), std::min(most, static_cast<double>(tensor.nbytes())));
   });
 }
 

@@ -1,5 +1,6 @@
 export { type AutocastDType, type AutocastOptions, autocast, autocastDType } from './autocast.js';
 export * from './autograd.js';
+export type { BatchNormOperators } from './batch-norm-ops.js';
 export * from './checkpoint.js';
 export * from './creation.js';
 export * from './distributed/index.js';

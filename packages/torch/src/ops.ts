@@ -1,4 +1,5 @@
 import type { AtenOperators } from './aten.generated.js';
+import type { BatchNormOperators } from './batch-norm-ops.js';
 import { TorchError } from './errors.js';
 import type { KeyedOperators } from './keyed-ops.js';
 import { isKeywords } from './keywords.js';
@@ -6,6 +7,9 @@ import { native } from './native.js';
 import { noMatch, Operator } from './operator.js';
 import type { ResidualOperators } from './residual-ops.js';
 import { suggest } from './suggest.js';
+
+/** The operators of this package. */
+export interface ShallowsOperators extends ResidualOperators, KeyedOperators, BatchNormOperators {}
 
 /** What an operator returns: a tensor, a value, or a list of them. The schema in libtorch's documentation says which. */
 // biome-ignore lint/suspicious/noExplicitAny: the schema decides the type at run time
@@ -125,9 +129,9 @@ const spaces = new Map<string, object>();
  */
 export const ops: {
   readonly aten: AtenOperators;
-  readonly shallows: ResidualOperators & KeyedOperators;
+  readonly shallows: ShallowsOperators;
   readonly [namespace: string]: object;
-} = new Proxy({} as { aten: AtenOperators; shallows: ResidualOperators & KeyedOperators }, {
+} = new Proxy({} as { aten: AtenOperators; shallows: ShallowsOperators }, {
   get: (target, key) => {
     if (typeof key !== 'string' || key === 'then' || key === 'toJSON') return Reflect.get(target, key);
     let found = spaces.get(key);

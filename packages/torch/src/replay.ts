@@ -26,28 +26,59 @@ class Source {
   readonly tensor: Tensor;
   readonly #shape: readonly number[];
   readonly #dtype: DType;
-  /** What is given in its place: the tensor itself, if it was still in use where the recording ended, or one without memory. */
-  stand: Tensor | null = null;
-  /** How often the tensor had been written to by then. */
+  /** The tensor itself, if it was still in use where the recording ended. */
+  #held: Tensor | null = null;
+  /** How often it had been written to by then. */
   #writes: number | null = null;
+  readonly #shells: Shells;
 
-  constructor(tensor: Tensor) {
+  constructor(tensor: Tensor, shells: Shells) {
     this.tensor = tensor;
+    this.#shells = shells;
     this.#shape = tensor.shape;
     this.#dtype = tensor.dtype;
   }
 
   get isIntact(): boolean {
-    return this.stand === null || this.#writes === null || version.call([this.stand]) === this.#writes;
+    return this.#held === null || version.call([this.#held]) === this.#writes;
   }
 
   hold(): void {
     if (this.tensor.disposed) {
-      this.stand = keep(empty([...this.#shape], { dtype: this.#dtype, device: 'meta' }));
+      this.#shells.of(this.#shape, this.#dtype);
       return;
     }
-    this.stand = keep(new Tensor(this.tensor));
-    this.#writes = Number(version.call([this.stand]));
+    this.#held = keep(new Tensor(this.tensor));
+    this.#writes = Number(version.call([this.#held]));
+  }
+
+  /** What is given in its place, for the code that is run again to own. */
+  stand(): Tensor {
+    return this.#held === null ? this.#shells.of(this.#shape, this.#dtype) : new Tensor(this.#held);
+  }
+
+  dispose(): void {
+    this.#held?.dispose();
+  }
+}
+
+/** Tensors without memory that stand for those that are gone: one for each shape and dtype. */
+class Shells {
+  readonly #made = new Map<string, Tensor>();
+
+  of(shape: readonly number[], dtype: DType): Tensor {
+    const name = `${dtype} ${shape.join(' ')}`;
+    const known = this.#made.get(name);
+    // Whoever got it may have disposed of it.
+    if (known !== undefined && !known.disposed) return known;
+    const made = keep(empty([...shape], { dtype, device: 'meta' }));
+    this.#made.set(name, made);
+    return made;
+  }
+
+  dispose(): void {
+    for (const each of this.#made.values()) each.dispose();
+    this.#made.clear();
   }
 }
 
@@ -63,6 +94,7 @@ class Source {
 export class Replay implements Disposable {
   #calls: Recorded[] = [];
   #sources: Source[] = [];
+  readonly #shells = new Shells();
   #ended: (() => void) | null = null;
   #isMarked = false;
 
@@ -85,9 +117,14 @@ export class Replay implements Disposable {
   record<T>(fn: () => T): T {
     this.dispose();
     const sources = new Map<Tensor, Source>();
+    const sourceOf = (tensor: Tensor): Source => {
+      const known = sources.get(tensor) ?? new Source(tensor, this.#shells);
+      sources.set(tensor, known);
+      return known;
+    };
     const before = listen((operator, args, keywords, result) => {
       before?.(operator, args, keywords, result);
-      this.#calls.push({ operator: String(operator), answer: recorded(result, args, keywords, sources) });
+      this.#calls.push({ operator: String(operator), answer: recorded(result, args, keywords, sourceOf) });
     });
     this.#ended = () => {
       listen(before as Listener | null);
@@ -152,7 +189,8 @@ export class Replay implements Disposable {
 
   /** Frees what is held. */
   dispose(): void {
-    for (const { stand } of this.#sources) stand?.dispose();
+    for (const source of this.#sources) source.dispose();
+    this.#shells.dispose();
     this.#calls = [];
     this.#sources = [];
     this.#isMarked = false;
@@ -167,17 +205,15 @@ function recorded(
   result: unknown,
   args: readonly unknown[],
   keywords: Keywords | undefined,
-  sources: Map<Tensor, Source>,
+  sourceOf: (tensor: Tensor) => Source,
 ): Answer {
   if (Array.isArray(result)) {
-    return { kind: 'list', items: result.map((each) => recorded(each, args, keywords, sources)) };
+    return { kind: 'list', items: result.map((each) => recorded(each, args, keywords, sourceOf)) };
   }
   if (!isTensor(result)) return { kind: 'value', value: result };
   const path = pathTo(result, [args, keywords ?? {}]);
   if (path !== null) return { kind: 'argument', path };
-  const source = sources.get(result) ?? new Source(result);
-  sources.set(result, source);
-  return { kind: 'tensor', source };
+  return { kind: 'tensor', source: sourceOf(result) };
 }
 
 function replyOf(given: Answer, args: readonly unknown[], keywords: Keywords | undefined): unknown {
@@ -189,7 +225,7 @@ function replyOf(given: Answer, args: readonly unknown[], keywords: Keywords | u
     case 'argument':
       return given.path.reduce<unknown>((place, step) => Reflect.get(Object(place), step), [args, keywords ?? {}]);
     case 'tensor':
-      return new Tensor(given.source.stand as Tensor);
+      return given.source.stand();
   }
 }
 
