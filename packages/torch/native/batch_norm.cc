@@ -104,8 +104,8 @@ at::Tensor batchNorm(const at::Tensor& x, const at::Tensor& weight, const at::Te
   const bool kernel = hasBatchNormKernel(x) && fits(x, weight) && fits(x, bias) && !x._fw_grad(0).defined() &&
                       !weight._fw_grad(0).defined() && !bias._fw_grad(0).defined();
   if (!kernel) {
-    const at::Tensor y = at::batch_norm(x, weight, bias, runningMean, runningVar, true, momentum, eps, true);
-    return relu ? at::relu(y) : y;
+    at::Tensor y = at::batch_norm(x, weight, bias, runningMean, runningVar, true, momentum, eps, true);
+    return relu ? at::relu_(y) : y;
   }
   at::Tensor y;
   std::optional<ChannelStats> stats;

@@ -56,8 +56,8 @@ struct Loops {
   void (*gradientRelu)(T* dx, const T* g, const T* x, Backward<T> by, Forward<T> forward, int64_t n);
 };
 
-// Sums go lane by lane, in an order that is fixed and that a wide processor takes side by side. Whether an element is cut by
-// the relu is found again in the backward pass by the very operations of the forward pass.
+// Sums go lane by lane, in an order that is fixed and that a wide processor takes side by side. Roundings are written out, so
+// that the loops with and without the relu give the same bits, and the backward pass finds again what the relu cut.
 #define SHALLOWS_LOOPS(NAME, TARGET, MULTIPLY_ADD)                                                                     \
   template <typename T>                                                                                                \
   struct NAME {                                                                                                        \
@@ -82,11 +82,11 @@ struct Loops {
         for (int64_t lane = 0; lane < kLanes; lane++) {                                                                \
           const T apart = x[i + lane] - from;                                                                          \
           first[lane] += apart;                                                                                        \
-          second[lane] += apart * apart;                                                                               \
+          second[lane] = MULTIPLY_ADD(apart, apart, second[lane]);                                                     \
         }                                                                                                              \
       for (int64_t lane = 0; i < n; i++, lane++) {                                                                     \
         first[lane] += x[i] - from;                                                                                    \
-        second[lane] += (x[i] - from) * (x[i] - from);                                                                 \
+        second[lane] = MULTIPLY_ADD(x[i] - from, x[i] - from, second[lane]);                                           \
       }                                                                                                                \
       return {total(first), total(second)};                                                                            \
     }                                                                                                                  \
@@ -105,11 +105,11 @@ struct Loops {
       for (; i + kLanes <= n; i += kLanes)                                                                             \
         for (int64_t lane = 0; lane < kLanes; lane++) {                                                                \
           first[lane] += g[i + lane];                                                                                  \
-          second[lane] += g[i + lane] * (x[i + lane] - mean);                                                          \
+          second[lane] = MULTIPLY_ADD(g[i + lane], x[i + lane] - mean, second[lane]);                                  \
         }                                                                                                              \
       for (int64_t lane = 0; i < n; i++, lane++) {                                                                     \
         first[lane] += g[i];                                                                                           \
-        second[lane] += g[i] * (x[i] - mean);                                                                          \
+        second[lane] = MULTIPLY_ADD(g[i], x[i] - mean, second[lane]);                                                  \
       }                                                                                                                \
       return {total(first), total(second)};                                                                            \
     }                                                                                                                  \
@@ -121,20 +121,21 @@ struct Loops {
           const T apart = x[i + lane] - by.mean, y = MULTIPLY_ADD(apart, by.scale, by.bias);                           \
           const T kept = y <= 0 ? T(0) : g[i + lane];                                                                  \
           first[lane] += kept;                                                                                         \
-          second[lane] += kept * apart;                                                                                \
+          second[lane] = MULTIPLY_ADD(kept, apart, second[lane]);                                                      \
         }                                                                                                              \
       for (int64_t lane = 0; i < n; i++, lane++) {                                                                     \
         const T y = MULTIPLY_ADD(x[i] - by.mean, by.scale, by.bias);                                                   \
         const T kept = y <= 0 ? T(0) : g[i];                                                                           \
         first[lane] += kept;                                                                                           \
-        second[lane] += kept * (x[i] - by.mean);                                                                       \
+        second[lane] = MULTIPLY_ADD(kept, x[i] - by.mean, second[lane]);                                               \
       }                                                                                                                \
       return {total(first), total(second)};                                                                            \
     }                                                                                                                  \
     /* dx and g may be one: each element is read before it is written. */                                              \
-    TARGET static void gradient(T* dx, const T* g, const T* __restrict x, Backward<T> by, Forward<T> forward, int64_t n) { \
+    TARGET static void gradient(T* dx, const T* g, const T* __restrict x, Backward<T> by, Forward<T> forward,          \
+                                int64_t n) {                                                                           \
       SHALLOWS_IN_PLACE                                                                                                \
-      for (int64_t i = 0; i < n; i++) dx[i] = (g[i] - by.gradientMean - (x[i] - forward.mean) * by.slope) * by.factor; \
+      for (int64_t i = 0; i < n; i++) dx[i] = MULTIPLY_ADD(forward.mean - x[i], by.slope, g[i] - by.gradientMean) * by.factor; \
     }                                                                                                                  \
     TARGET static void gradientRelu(T* dx, const T* g, const T* __restrict x, Backward<T> by, Forward<T> forward,      \
                                     int64_t n) {                                                                       \
@@ -142,7 +143,7 @@ struct Loops {
       for (int64_t i = 0; i < n; i++) {                                                                                \
         const T y = MULTIPLY_ADD(x[i] - forward.mean, forward.scale, forward.bias);                                    \
         const T kept = y <= 0 ? T(0) : g[i];                                                                           \
-        dx[i] = (kept - by.gradientMean - (x[i] - forward.mean) * by.slope) * by.factor;                               \
+        dx[i] = MULTIPLY_ADD(forward.mean - x[i], by.slope, kept - by.gradientMean) * by.factor;                       \
       }                                                                                                                \
     }                                                                                                                  \
     static constexpr Loops<T> all{sum,          deviations,       normalise, normaliseRelu,                            \
@@ -273,7 +274,8 @@ ChannelStats batchNormKernel(const at::Tensor& y, const at::Tensor& x, const at:
                              double eps, bool relu) {
   const auto channels = [&] { return at::empty({x.size(1)}, x.options()); };
   const ChannelStats stats{channels(), channels(), channels()};
-  AT_DISPATCH_FLOATING_TYPES(x.scalar_type(), "batch_norm", [&] { forward<scalar_t>(y, x, weight, bias, eps, relu, stats); });
+  AT_DISPATCH_FLOATING_TYPES(x.scalar_type(), "batch_norm",
+                             [&] { forward<scalar_t>(y, x, weight, bias, eps, relu, stats); });
   return stats;
 }
 

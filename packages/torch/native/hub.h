@@ -37,7 +37,7 @@ class Hub {
 
   const HubOptions& options() const { return options_; }
   // How long an operation may take: what is left of the timeout serves to find out who is missing.
-  std::chrono::milliseconds patience() const { return options_.timeout - 6 * interval_; }
+  std::chrono::milliseconds patience() const { return options_.timeout - 2 * silence_ - interval_; }
   // A store of keys of its own, over a connection of its own.
   c10::intrusive_ptr<c10d::Store> storeFor(const std::string& name) const;
 
@@ -66,6 +66,8 @@ class Hub {
 
   const HubOptions options_;
   const std::chrono::milliseconds interval_;
+  // After which a rank is gone, once an operation failed: a few turns of its thread, and more than a busy machine's pauses.
+  const std::chrono::milliseconds silence_;
   c10::intrusive_ptr<c10d::TCPStore> store_;
   std::unique_ptr<Pulse> pulse_;
 

@@ -104,9 +104,11 @@ struct Join : torch::autograd::Node {
         shortcutType == gradient.scalar_type() && branchType == gradient.scalar_type()) {
       if (const std::optional<RowMap> found = map(gradient)) {
         if (rectify != Rectify::none && !isUnshared(gradient)) gradient = gradient.clone();
-        const at::Tensor branch = wanted ? emptyRows(gradient, count) : at::Tensor();
+        // Where the branch has every row, in its place and unscaled, the two gradients are one.
+        const bool same = wanted && scale == 1 && isWhole(gradient);
+        const at::Tensor branch = wanted && !same ? emptyRows(gradient, count) : at::Tensor();
         splitRowsKernel(gradient, branch, sum, *found, scale, rectify);
-        return {gradient, branch};
+        return {gradient, same ? gradient : branch};
       }
     }
     if (rectify != Rectify::none) gradient = throughRelu(gradient, sum, rows);
@@ -132,6 +134,9 @@ struct Join : torch::autograd::Node {
     return gradient.masked_fill(cut, 0);
   }
 
+  // Whether row i of the branch belongs to row i of the batch, for all of them.
+  virtual bool isWhole(const at::Tensor&) const { return false; }
+
   // Writes the rows of the branch.
   virtual void put(const at::Tensor& batch, const at::Tensor& rows) const = 0;
 };
@@ -152,6 +157,7 @@ struct JoinWindowBackward final : Join {
   const int64_t length;
 
  private:
+  bool isWhole(const at::Tensor& batch) const override { return start == 0 && length == batch.size(0); }
   void put(const at::Tensor& batch, const at::Tensor& rows) const override { batch.narrow(0, start, length).copy_(rows); }
 };
 

@@ -107,6 +107,23 @@ test('does not depend on the threads', () => {
   setNumThreads(2);
 });
 
+test('with relu it gives the bits of relu after it, forward and backward', () => {
+  for (const dtype of ['float32', 'float64'] as const) {
+    for (const shape of [
+      [4, 16, 8, 8],
+      [3, 5, 7, 9],
+      [2, 3, 40, 33],
+    ]) {
+      const after = run(shape, dtype, (...inputs) => ours(false)(...inputs).relu());
+      const fused = run(shape, dtype, ours(true));
+      expect(fused.y.equal(after.y)).toBe(true);
+      fused.gradients.forEach((each, i) => {
+        expect(each?.equal(after.gradients[i] as Tensor)).toBe(true);
+      });
+    }
+  }
+});
+
 test('its gradient can be differentiated again', () => {
   const twice = (normalise: ReturnType<typeof ours>): Tensor => {
     const x = values([3, 2, 4, 5]).requiresGrad_();

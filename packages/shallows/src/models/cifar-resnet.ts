@@ -7,7 +7,6 @@ import { Settings } from '../nn/settings.js';
 import { deriveKey, type Key } from '../random/index.js';
 import { checkRates } from './drop-rates.js';
 
-const relu_ = new Operator('aten::relu_');
 const mean = new Operator('aten::mean', 'dim');
 const slice = new Operator('aten::slice', 'Tensor');
 const pad = new Operator('aten::constant_pad_nd');
@@ -62,8 +61,8 @@ class BasicBlock extends Module implements ResidualBlock {
   }
 
   branch(x: Tensor, pass: Pass): Tensor {
-    const inner = this.bn1.forward(this.conv1.forward(x, pass), pass);
-    return this.bn2.forward(this.conv2.forward(relu_.call([inner]) as Tensor, pass), pass);
+    const inner = this.bn1.forwardRelu(this.conv1.forward(x, pass), pass);
+    return this.bn2.forward(this.conv2.forward(inner, pass), pass);
   }
 
   shortcut(x: Tensor): Tensor {
@@ -129,7 +128,7 @@ export class CifarResnet extends Module {
    * @returns logits `[B, classes]`
    */
   override forward(x: Tensor, pass: Pass = evaluation): Tensor {
-    let y = relu_.call([this.bn1.forward(this.conv1.forward(x, pass), pass)]) as Tensor;
+    let y = this.bn1.forwardRelu(this.conv1.forward(x, pass), pass);
     y = this.layer1.forward(y, pass);
     y = this.layer2.forward(y, pass);
     y = this.layer3.forward(y, pass);

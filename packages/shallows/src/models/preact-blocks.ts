@@ -1,15 +1,13 @@
-import { Operator, type Tensor } from '@shallows/torch';
+import type { Tensor } from '@shallows/torch';
 import { type ResidualBlock, residual, Site } from '../depth/index.js';
 import { BatchNorm2d, type Conv2d, evaluation, Module, type Pass, Sequential } from '../nn/index.js';
 import { deriveKey } from '../random/index.js';
 import { kaimingConv } from './kaiming-conv.js';
 import { type BlockShape, changesShape } from './resnet-stages.js';
 
-const relu_ = new Operator('aten::relu_');
-
 /** relu(bn(x)), the activation before a convolution. */
 export function preactivate(bn: BatchNorm2d, x: Tensor, pass: Pass): Tensor {
-  return relu_.call([bn.forward(x, pass)]) as Tensor;
+  return bn.forwardRelu(x, pass);
 }
 
 /**

@@ -1,11 +1,9 @@
-import { Operator, type Tensor } from '@shallows/torch';
+import type { Tensor } from '@shallows/torch';
 import { type ResidualBlock, residual, Site } from '../depth/index.js';
 import { BatchNorm2d, type Conv2d, evaluation, Module, type Pass, Sequential } from '../nn/index.js';
 import { deriveKey } from '../random/index.js';
 import { kaimingConv } from './kaiming-conv.js';
 import { type BlockShape, changesShape } from './resnet-stages.js';
-
-const relu_ = new Operator('aten::relu_');
 
 /** relu(shortcut(x) + bn2(conv2(relu(bn1(conv1(x)))))), both convolutions 3×3. */
 export class BasicBlock extends Module implements ResidualBlock {
@@ -37,8 +35,8 @@ export class BasicBlock extends Module implements ResidualBlock {
   }
 
   branch(x: Tensor, pass: Pass): Tensor {
-    const inner = this.bn1.forward(this.conv1.forward(x, pass), pass);
-    return this.bn2.forward(this.conv2.forward(relu_.call([inner]) as Tensor, pass), pass);
+    const inner = this.bn1.forwardRelu(this.conv1.forward(x, pass), pass);
+    return this.bn2.forward(this.conv2.forward(inner, pass), pass);
   }
 
   shortcut(x: Tensor, pass: Pass): Tensor {
@@ -84,8 +82,8 @@ export class Bottleneck extends Module implements ResidualBlock {
   }
 
   branch(x: Tensor, pass: Pass): Tensor {
-    let y = relu_.call([this.bn1.forward(this.conv1.forward(x, pass), pass)]) as Tensor;
-    y = relu_.call([this.bn2.forward(this.conv2.forward(y, pass), pass)]) as Tensor;
+    let y = this.bn1.forwardRelu(this.conv1.forward(x, pass), pass);
+    y = this.bn2.forwardRelu(this.conv2.forward(y, pass), pass);
     return this.bn3.forward(this.conv3.forward(y, pass), pass);
   }
 

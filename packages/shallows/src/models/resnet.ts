@@ -16,7 +16,6 @@ import { BasicBlock, Bottleneck } from './resnet-blocks.js';
 import { type ResnetShapeOptions, resnetShape } from './resnet-shape.js';
 import { globalMean, outWidth, resnetStages, stemConv, stemPool, throughStages } from './resnet-stages.js';
 
-const relu_ = new Operator('aten::relu_');
 const zero_ = new Operator('aten::zero_');
 
 /** Options of {@link resnet}. */
@@ -68,7 +67,7 @@ export class Resnet extends Module {
   }
 
   #stem(x: Tensor, pass: Pass): Tensor {
-    const y = relu_.call([this.bn1.forward(this.conv1.forward(x, pass), pass)]) as Tensor;
+    const y = this.bn1.forwardRelu(this.conv1.forward(x, pass), pass);
     return this.#pool === null ? y : this.#pool.forward(y);
   }
 }

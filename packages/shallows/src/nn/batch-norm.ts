@@ -7,6 +7,8 @@ import { recomputingSlot } from './recomputing.js';
 import { Settings } from './settings.js';
 
 const batchNorm = new Operator('aten::batch_norm');
+const trainingBatchNorm = new Operator('shallows::batch_norm');
+const relu_ = new Operator('aten::relu_');
 const add_ = new Operator('aten::add_', 'Tensor');
 
 /** Options of {@link BatchNorm2d}. */
@@ -77,16 +79,36 @@ export class BatchNorm2d extends Module {
    *   variance would turn the running one into NaN
    */
   override forward(x: Tensor, pass: Pass = evaluation): Tensor {
+    return this.#normalise(x, pass, false);
+  }
+
+  /**
+   * max(y, 0) of what {@link forward} gives: in training by one operator, which needs no pass over memory for it and keeps
+   * nothing more for the backward pass.
+   */
+  forwardRelu(x: Tensor, pass: Pass = evaluation): Tensor {
+    return this.#normalise(x, pass, true);
+  }
+
+  #normalise(x: Tensor, pass: Pass, relu: boolean): Tensor {
     const { training } = pass;
     const { weight, bias, runningMean, runningVar, momentum, eps } = this;
     const synchronised = training ? pass.get(syncBatchNormSlot) : undefined;
     requireImages(x.shape, training && synchronised === undefined);
-    const again = training && pass.get(recomputingSlot) === true;
+    if (!training) {
+      const y = batchNorm.call([x, weight, bias, runningMean, runningVar, false, momentum, eps, true]) as Tensor;
+      return relu ? (relu_.call([y]) as Tensor) : y;
+    }
+    const again = pass.get(recomputingSlot) === true;
     const [mean, variance] = again ? [null, null] : [runningMean, runningVar];
-    const y =
-      synchronised?.(x, { weight, bias, runningMean: mean, runningVar: variance, momentum, eps }) ??
-      (batchNorm.call([x, weight, bias, mean, variance, training, momentum, eps, true]) as Tensor);
-    if (training && !again) noGrad(() => add_.call([this.numBatchesTracked, 1]));
+    let y: Tensor;
+    if (synchronised === undefined) {
+      y = trainingBatchNorm.call([x, weight, bias, mean, variance, momentum, eps], { relu }) as Tensor;
+    } else {
+      y = synchronised(x, { weight, bias, runningMean: mean, runningVar: variance, momentum, eps });
+      if (relu) y = relu_.call([y]) as Tensor;
+    }
+    if (!again) noGrad(() => add_.call([this.numBatchesTracked, 1]));
     return y;
   }
 }

@@ -34,6 +34,11 @@ export function addBranch(shortcut: Tensor, branch: Tensor, scale: number): Tens
   return add.call([shortcut, branch], { alpha: scale }) as Tensor;
 }
 
+/** `relu(shortcut + scale · branch)` in one native call, to the last bit as {@link addBranch} and relu. */
+export function joinRelu(shortcut: Tensor, branch: Tensor, scale: number): Tensor {
+  return joinWindow.call([shortcut, branch, 0, scale], { rectify: 'all' }) as Tensor;
+}
+
 /**
  * The sum with the branch run on the kept rows alone, and the relu of a block that has one. Neighbours are a view of the
  * batch, others are gathered; the sum and both gradients are formed without a batch of zeros.

@@ -4,7 +4,7 @@ import { evaluation, type Pass } from '../../nn/pass.js';
 import { spread, spreadAlong } from '../../nn/spread.js';
 import { skipSlot } from '../after-training/early-exit.js';
 import { meterSlot } from '../cost/work.js';
-import { addBranch, type Partial, runMasked, runSubset } from '../plan/partial.js';
+import { addBranch, joinRelu, type Partial, runMasked, runSubset } from '../plan/partial.js';
 import type { SitePlan } from '../plan/plan.js';
 import { type PlannedPass, planSlot } from '../plan/planned-pass.js';
 import type { ResidualBlock, Site } from '../policy/site.js';
@@ -96,6 +96,8 @@ function sum(block: ResidualBlock, x: Tensor, pass: Pass, branch: Tensor, scale:
   // A branch that is random itself has more rows than the shortcut where the pass stands for several.
   const shortcut = spreadAlong(block.shortcut(x, pass), branch, pass);
   requireSameShape(block.site, shortcut, branch);
+  // In training the relu is formed in the pass that adds, and its gradient in the one that shares it out.
+  if (pass.training && block.activation === 'relu' && branch.shape.length > 0) return joinRelu(shortcut, branch, scale);
   return finish(block, addBranch(shortcut, branch, scale));
 }
 
