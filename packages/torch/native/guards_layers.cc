@@ -77,6 +77,14 @@ void headsToDivideBy(const Operator& op, Values& values) {
   }
 }
 
+// Whether elements lie in one order. The strides of dimensions of size 1 are anything.
+bool liesLike(const at::Tensor& a, const at::Tensor& b) {
+  for (int64_t dim = 0; dim < a.dim(); dim++) {
+    if (a.size(dim) > 1 && a.stride(dim) != b.stride(dim)) return false;
+  }
+  return true;
+}
+
 // The optimizers walk through all lists by the lengths of the first.
 void stateFitsParameters(const Operator& op, Values& values) {
   needDenseLists(op, values);
@@ -97,7 +105,7 @@ void stateFitsParameters(const Operator& op, Values& values) {
         continue;
       }
       TORCH_CHECK(state.sizes() == parameter.sizes() && state.scalar_type() == parameter.scalar_type() &&
-                      state.strides() == parameter.strides() && state.is_non_overlapping_and_dense(),
+                      liesLike(state, parameter) && state.is_non_overlapping_and_dense(),
                   "expected '", name, "' like its parameter ", describeValue(parameter), ", got ", describeValue(state));
     }
   }

@@ -35,6 +35,8 @@ std::string ranksText(const std::vector<int>& ranks) {
 constexpr milliseconds kAnswer{10000};
 // Silence after which a rank is taken for gone though no operation failed: a machine that vanished closes no connection.
 constexpr milliseconds kSilence{30000};
+// A thread of a busy machine may not run for so long.
+constexpr milliseconds kPause{1500};
 // How long the rank that holds the store waits for others that are still busy when it closes.
 constexpr milliseconds kGoodbye{10000};
 
@@ -44,7 +46,8 @@ const char kAdvice[] = " - see its own output, and start the job again from its 
 
 Hub::Hub(const HubOptions& options)
     : options_(options),
-      interval_(std::clamp<milliseconds>(options.timeout / 30, milliseconds(50), milliseconds(1000))) {}
+      interval_(std::clamp<milliseconds>(options.timeout / 30, milliseconds(50), milliseconds(1000))),
+      silence_(std::max<milliseconds>(interval_ * 5 / 2, std::min<milliseconds>(kPause, options.timeout / 4))) {}
 
 std::shared_ptr<Hub> Hub::connect(const HubOptions& options) {
   std::shared_ptr<Hub> hub(new Hub(options));
@@ -248,10 +251,10 @@ std::string Hub::causeOfTrouble(const Pulse::View& view) const {
   const bool failed = !trouble_.empty();
   const std::string details = failed ? "\n" + trouble_ : "";
   const std::string all = "expected all " + std::to_string(options_.size) + " ranks, got ";
-  // A few turns of the others' threads: one that is only busy still speaks.
-  const Clock::duration silence = failed ? interval_ * 5 / 2 : std::min(options_.timeout, kSilence);
+  const Clock::duration silence = failed ? silence_ : std::min(options_.timeout, kSilence);
   const auto quiet = now - view.answered;
-  if ((failed && view.lost) || quiet > silence) {
+  // A store whose process ended breaks the connection; where this process holds it, silence means that it was itself held up.
+  if ((failed && view.lost) || (quiet > 2 * silence && !serves())) {
     const std::string who = options_.outside ? "the store at " + options_.host : "rank 0, which holds the store,";
     return all + (view.lost ? "the connection to " + who + " lost" : "no sign of life from " + who + " for " + secondsOf(quiet)) +
            kAdvice + details;
@@ -267,9 +270,10 @@ std::string Hub::causeOfTrouble(const Pulse::View& view) const {
     if (rank == options_.rank) continue;
     if (peer.closed) {
       left.push_back(rank);
-    } else if (!view.lost && now - peer.changed > silence) {
+    } else if (!view.lost && view.answered - peer.changed > silence) {
+      // As far as this rank looked: one that is held up itself blames nobody.
       silent.push_back(rank);
-      longest = std::max<Clock::duration>(longest, now - peer.changed);
+      longest = std::max<Clock::duration>(longest, view.answered - peer.changed);
     } else if (peer.started < here) {
       behind.push_back(rank);
       counts += (counts.empty() ? "" : ", ") + std::to_string(peer.started);
@@ -282,7 +286,7 @@ std::string Hub::causeOfTrouble(const Pulse::View& view) const {
   if (!left.empty()) {
     return all + "none from " + ranksText(left) + ", which left - let all ranks take the same number of steps" + details;
   }
-  if (now - troubleAt_ < interval_ * 5) return "";
+  if (now - troubleAt_ < 2 * silence_) return "";
   if (behind.empty()) return all + "an error - see the output of the others" + details;
   return all + "nothing from " + ranksText(behind) + ", alive but behind with " + counts + " of " + std::to_string(here) +
          " operations - let all ranks do the same in the same order, or raise timeoutMs" + details;
