@@ -1,37 +1,41 @@
 import { parseArgs } from 'node:util';
+import { ranksReport, tortureRanks } from './ranks.js';
+import { ranksResumeReport, tortureRanksResume } from './ranks-resume.js';
 import { type ResumeTally, tortureResume } from './resume.js';
 
-// npm run torture -- resume [--kills 200] [--batches 120] [--lanes 2] [--seed 1]
+// npm run torture -- MODE [--option NUMBER …]
 
-const usage = 'expected: npm run torture -- resume [--kills 200] [--batches 120] [--lanes 2] [--seed 1]';
+/** What there is, and the numbers that each takes. */
+const modes = {
+  resume: { kills: 200, batches: 120, lanes: 2, seed: 1 },
+  ranks: { steps: 2000, ranks: 2 },
+  'ranks-resume': { batches: 14, ranks: 2 },
+} as const satisfies Record<string, Record<string, number>>;
 
-function numbers(): {
-  readonly kills: number;
-  readonly batches: number;
-  readonly lanes: number;
-  readonly seed: number;
-} {
-  const text = { type: 'string' } as const;
-  const { values, positionals } = parseArgs({
-    options: { kills: text, batches: text, lanes: text, seed: text },
-    allowPositionals: true,
-  });
-  if (positionals.length !== 1 || positionals[0] !== 'resume')
-    throw new Error(`got ${positionals.join(' ') || 'no name'}`);
-  const whole = (name: keyof typeof values, otherwise: number): number => {
-    const value = Number(values[name] ?? otherwise);
-    if (Number.isSafeInteger(value) && value >= 1) return value;
-    throw new Error(`--${name}: expected a whole number from 1, got ${values[name]}`);
-  };
-  return {
-    kills: whole('kills', 200),
-    batches: whole('batches', 120),
-    lanes: whole('lanes', 2),
-    seed: whole('seed', 1),
-  };
+type Mode = keyof typeof modes;
+type Numbers<M extends Mode> = Readonly<Record<keyof (typeof modes)[M] & string, number>>;
+
+const usage = Object.entries(modes)
+  .map(([mode, numbers]) => {
+    const options = Object.entries(numbers).map(([name, value]) => ` [--${name} ${value}]`);
+    return `expected: npm run torture -- ${mode}${options.join('')}`;
+  })
+  .join('\n');
+
+function readNumbers<M extends Mode>(mode: M, words: readonly string[]): Numbers<M> {
+  const defaults: Readonly<Record<string, number>> = modes[mode];
+  const options = Object.fromEntries(Object.keys(defaults).map((name) => [name, { type: 'string' as const }]));
+  const { values } = parseArgs({ args: [...words], options, allowPositionals: false });
+  return Object.fromEntries(
+    Object.entries(defaults).map(([name, otherwise]) => {
+      const value = Number(values[name] ?? otherwise);
+      if (Number.isSafeInteger(value) && value >= 1) return [name, value];
+      throw new Error(`--${name}: expected a whole number from 1, got ${String(values[name])}`);
+    }),
+  ) as Numbers<M>;
 }
 
-function report(tally: ResumeTally, seconds: number): string {
+function resumeReport(tally: ResumeTally, seconds: number): string {
   const { kills, starting, training, saving, stops, runs, equal, told, retold, leftOver, batches, problems } = tally;
   const grouped = (value: number): string => value.toLocaleString('en-US');
   return [
@@ -49,16 +53,52 @@ function report(tally: ResumeTally, seconds: number): string {
   ].join('\n');
 }
 
-let options: ReturnType<typeof numbers> | null = null;
+const say = (line: string): void => void process.stderr.write(`${line}\n`);
+
+async function resume(options: Numbers<'resume'>): Promise<boolean> {
+  const start = performance.now();
+  const tally = await tortureResume(options, say);
+  process.stdout.write(resumeReport(tally, (performance.now() - start) / 1000));
+  return tally.problems.length === 0 && tally.equal === tally.runs && tally.kills >= options.kills;
+}
+
+async function ranks(options: Numbers<'ranks'>): Promise<boolean> {
+  const tally = await tortureRanks({ ...options, model: 'resnet-56' }, say);
+  process.stdout.write(ranksReport(tally));
+  return tally.equal && Math.abs(tally.notSent - tally.dropped) < 0.02;
+}
+
+async function ranksResume(options: Numbers<'ranks-resume'>): Promise<boolean> {
+  const tally = await tortureRanksResume(options, say);
+  process.stdout.write(ranksResumeReport(tally));
+  return tally.problems.length === 0;
+}
+
+/** What the command line asks for, to be started; throws where it asks for nothing that there is. */
+function chosen([mode, ...words]: readonly string[]): () => Promise<boolean> {
+  switch (mode) {
+    case 'resume': {
+      const options = readNumbers(mode, words);
+      return () => resume(options);
+    }
+    case 'ranks': {
+      const options = readNumbers(mode, words);
+      return () => ranks(options);
+    }
+    case 'ranks-resume': {
+      const options = readNumbers(mode, words);
+      return () => ranksResume(options);
+    }
+    default:
+      throw new Error(`got ${mode ?? 'no name'}`);
+  }
+}
+
+let run: (() => Promise<boolean>) | null = null;
 try {
-  options = numbers();
+  run = chosen(process.argv.slice(2));
 } catch (error) {
   process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n${usage}\n`);
   process.exitCode = 2;
 }
-if (options !== null) {
-  const start = performance.now();
-  const tally = await tortureResume(options, (line) => process.stderr.write(`${line}\n`));
-  process.stdout.write(report(tally, (performance.now() - start) / 1000));
-  process.exitCode = tally.problems.length === 0 && tally.equal === tally.runs && tally.kills >= options.kills ? 0 : 1;
-}
+if (run !== null) process.exitCode = (await run()) ? 0 : 1;

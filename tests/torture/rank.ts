@@ -28,6 +28,8 @@ export interface RankOptions {
   readonly batchNorm?: 'local' | 'synchronised';
   readonly bucketBytes?: number;
   readonly timeoutMs?: number;
+  /** How many ranks a process that is alone stands for, one after the other. */
+  readonly emulates?: number;
   /** Chance that a rank sleeps before a backward pass, and for how long at most. */
   readonly pauses?: { readonly chance: number; readonly mostMs: number };
   /** The rank that ends itself by SIGKILL in the backward pass of a step. */
@@ -74,8 +76,9 @@ async function train(options: RankOptions): Promise<RankResult> {
   setNumThreads(1);
   const { batch, microbatches: parts = 1, steps, batchNorm = 'local', bucketBytes, timeoutMs = 60_000 } = options;
   const place = readRanks();
-  const { rank = 0, size = 1 } = place ?? {};
-  const { dtype = 'float32' } = options;
+  const { dtype = 'float32', emulates = 1 } = options;
+  const { rank = 0, size = emulates } = place ?? {};
+  const members = place === null ? Array.from({ length: size }, (_, each) => each) : [rank];
   const model = build(options.model).to({ dtype });
   const ranks: DataParallel | null =
     place === null
@@ -105,8 +108,6 @@ async function train(options: RankOptions): Promise<RankResult> {
     { length: size },
     (_, r) => Math.floor(((r + 1) * batch) / size) - Math.floor((r * batch) / size),
   );
-  const start = rows.slice(0, rank).reduce((sum, each) => sum + each, 0);
-
   let [absentBytes, everLocal] = [0, false];
   const plans: string[] = [];
   const losses: number[] = [];
@@ -115,24 +116,30 @@ async function train(options: RankOptions): Promise<RankResult> {
       const { inputs, targets } = batchOf(options, step);
       optimizer.zeroGrad();
       const all = plansOverRanks({ policy, sites, key: rootKey(5), step, rows, microbatches: parts });
-      const own = all[rank] ?? [];
-      plans.push(JSON.stringify(own.map((plan) => plan.sites.map(({ kept, rows: some }) => some ?? kept))));
+      const kept = members.flatMap((member) =>
+        (all[member] ?? []).map((plan) => plan.sites.map((site) => site.rows ?? site.kept)),
+      );
+      plans.push(JSON.stringify(kept));
       const { absent, localAbsent } = missingGradients(all, rank, branches);
       absentBytes += bytesOf(named(absent));
       everLocal ||= localAbsent.length > 0;
-      const mine = rows[rank] ?? 0;
-      const whole = { inputs: inputs.narrow(0, start, mine), targets: targets.narrow(0, start, mine), size: mine };
       const pass = trainingPass({ key: deriveKey(rootKey(6), step) });
       let total = 0;
-      for (const [i, part] of microbatches(whole, parts).entries()) {
-        const plan = own[i] ?? fixedPlan(policy, sites, []);
-        const logits = model.forward(part.inputs, withPlan(ranks?.pass(pass) ?? pass, plan));
-        const loss = crossEntropy(logits, part.targets).mul(part.rows / batch);
-        total += loss.item();
-        if (i === own.length - 1) ranks?.beginStep({ absent: named(absent), localAbsent: named(localAbsent) });
-        pause(options, step, rank);
-        if (options.dies?.rank === rank && options.dies.step === step) process.kill(process.pid, 'SIGKILL');
-        loss.backward();
+      for (const member of members) {
+        const own = all[member] ?? [];
+        const mine = rows[member] ?? 0;
+        const from = rows.slice(0, member).reduce((sum, each) => sum + each, 0);
+        const whole = { inputs: inputs.narrow(0, from, mine), targets: targets.narrow(0, from, mine), size: mine };
+        for (const [i, part] of microbatches(whole, parts).entries()) {
+          const plan = own[i] ?? fixedPlan(policy, sites, []);
+          const logits = model.forward(part.inputs, withPlan(ranks?.pass(pass) ?? pass, plan));
+          const loss = crossEntropy(logits, part.targets).mul(part.rows / batch);
+          total += loss.item();
+          if (i === own.length - 1) ranks?.beginStep({ absent: named(absent), localAbsent: named(localAbsent) });
+          pause(options, step, rank);
+          if (options.dies?.rank === rank && options.dies.step === step) process.kill(process.pid, 'SIGKILL');
+          loss.backward();
+        }
       }
       void ranks?.finishStep();
       optimizer.step();

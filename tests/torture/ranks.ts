@@ -3,33 +3,43 @@ import { createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import type { RankOptions, RankResult } from './rank.js';
 
-// The same program, seen from what is built and from the source.
-const program = fileURLToPath(
-  new URL(import.meta.url.endsWith('.ts') ? './dist/rank.js' : './rank.js', import.meta.url),
-);
+/** What a rank runs: one of the programs beside this one, seen from what is built or from the source. */
+type Program = 'rank' | 'rank-run';
+const pathOf = (program: Program): string =>
+  fileURLToPath(new URL(`./${import.meta.url.endsWith('.ts') ? 'dist/' : ''}${program}.js`, import.meta.url));
 
 /** How one rank ended. */
-export interface RankEnd {
+export interface RankEnd<T = RankResult> {
   readonly code: number | null;
   readonly signal: string | null;
   /** Null where it did not reach its end. */
-  readonly result: RankResult | null;
+  readonly result: T | null;
   readonly stderr: string;
 }
 
 /** Trains on so many processes of this machine; in one process, without a group, where `size` is 1. */
-export async function trainOnRanks(
+export function trainOnRanks(
   size: number,
   options: RankOptions,
   say: (line: string) => void = () => undefined,
 ): Promise<readonly RankEnd[]> {
+  return startRanks<RankResult>(size, 'rank', options, say);
+}
+
+/** Runs a program as so many ranks, all told the same. */
+export async function startRanks<T>(
+  size: number,
+  program: Program,
+  options: unknown,
+  say: (line: string) => void = () => undefined,
+): Promise<readonly RankEnd<T>[]> {
   const port = await freePort();
   return Promise.all(
     Array.from({ length: size }, (_, rank) => {
       const { RANK: _rank, WORLD_SIZE: _size, ...env } = process.env;
       const ranks = { RANK: String(rank), WORLD_SIZE: String(size), LOCAL_RANK: String(rank) };
       const master = { MASTER_ADDR: '127.0.0.1', MASTER_PORT: String(port) };
-      const child = spawn(process.execPath, [program, JSON.stringify(options)], {
+      const child = spawn(process.execPath, [pathOf(program), JSON.stringify(options)], {
         stdio: ['ignore', 'pipe', 'pipe'],
         env: {
           ...env,
@@ -38,13 +48,13 @@ export async function trainOnRanks(
           ...(size === 1 ? {} : { ...ranks, ...master }),
         },
       });
-      return endOf(child, (line) => say(`[rank ${rank}] ${line}`));
+      return endOf<T>(child, (line) => say(`[rank ${rank}] ${line}`));
     }),
   );
 }
 
 /** What a training on several ranks said; throws where a rank failed. */
-export function resultsOf(ends: readonly RankEnd[]): RankResult[] {
+export function resultsOf<T>(ends: readonly RankEnd<T>[]): T[] {
   return ends.map(({ code, signal, result, stderr }, rank) => {
     if (code === 0 && result !== null) return result;
     throw new Error(`rank ${rank} ended with ${code ?? signal}:\n${stderr}`);
@@ -56,7 +66,7 @@ export interface RanksTally {
   readonly steps: number;
   readonly ranks: number;
   readonly seconds: number;
-  /** Bytes that were not sent, as a share of those of all gradients. */
+  /** Bytes of a step that were not sent, as a share of those that a run sends in which nothing is dropped. */
   readonly notSent: number;
   /** Share of the gradients' bytes that the plans of all ranks leave out. */
   readonly dropped: number;
@@ -75,28 +85,31 @@ export async function tortureRanks(
   say: (line: string) => void,
 ): Promise<RanksTally> {
   const start = performance.now();
-  const results = resultsOf(
-    await trainOnRanks(
-      options.ranks,
-      {
-        model: options.model,
-        depth: { drop: 0.5, schedule: 'uniform' },
-        steps: options.steps,
-        batch: 4 * options.ranks,
-        bucketBytes: 100_000,
-        timeoutMs: 120_000,
-        pauses: { chance: 0.2, mostMs: 20 },
-      },
-      say,
-    ),
-  );
+  const run = async (depth: RankOptions['depth'], steps: number): Promise<readonly RankResult[]> =>
+    resultsOf(
+      await trainOnRanks(
+        options.ranks,
+        {
+          model: options.model,
+          depth,
+          steps,
+          batch: 4 * options.ranks,
+          bucketBytes: 100_000,
+          timeoutMs: 120_000,
+          pauses: { chance: 0.2, mostMs: 20 },
+        },
+        say,
+      ),
+    );
+  const [whole] = await run(null, 3);
+  const results = await run({ drop: 0.5, schedule: 'uniform' }, options.steps);
   const [first] = results;
-  if (first === undefined) throw new Error('expected ranks');
+  if (first === undefined || whole === undefined) throw new Error('expected ranks');
   return {
     steps: options.steps,
     ranks: options.ranks,
     seconds: (performance.now() - start) / 1000,
-    notSent: 1 - first.bytesReduced / (first.parameterBytes * options.steps),
+    notSent: 1 - first.bytesReduced / options.steps / (whole.bytesReduced / 3),
     dropped: first.absentShare,
     equal: results.every(({ weights }) => weights === first.weights),
   };
@@ -108,13 +121,13 @@ export function ranksReport({ steps, ranks, seconds, notSent, dropped, equal }: 
   return [
     '',
     `${steps} steps on ${ranks} ranks that were held up at random, ${Math.round(seconds)} s: none hung`,
-    `gradients that were not sent: ${percent(notSent)} of all bytes; dropped by the plans: ${percent(dropped)}`,
+    `gradients that were not sent: ${percent(notSent)} of the bytes without dropping; dropped by the plans: ${percent(dropped)}`,
     `weights of all ranks equal bit for bit: ${equal ? 'yes' : 'no'}`,
     '',
   ].join('\n');
 }
 
-function endOf(child: ChildProcess, say: (line: string) => void): Promise<RankEnd> {
+function endOf<T>(child: ChildProcess, say: (line: string) => void): Promise<RankEnd<T>> {
   let [stdout, stderr] = ['', ''];
   child.stdout?.setEncoding('utf8').on('data', (text: string) => (stdout += text));
   child.stderr?.setEncoding('utf8').on('data', (text: string) => {
@@ -123,7 +136,7 @@ function endOf(child: ChildProcess, say: (line: string) => void): Promise<RankEn
   });
   return new Promise((resolve) => {
     child.once('close', (code, signal) => {
-      const result = code === 0 ? (JSON.parse(stdout) as RankResult) : null;
+      const result = code === 0 ? (JSON.parse(stdout) as T) : null;
       resolve({ code, signal, result, stderr });
     });
   });

@@ -11,12 +11,13 @@ export async function evaluateRun(run: Run): Promise<void> {
   if (run.evaluatedAt === clock.batch) return;
   const { model, train, validation, trainSubset, evaluationBatchSize, precision, schedule } = options;
   const start = performance.now();
-  await ranks.shareBuffers(model);
   depth.readyToEvaluate(clock.moment);
   run.evaluating = true;
   let evaluation: Evaluation;
   try {
     await handlers.wait('onEvaluationStart');
+    // After averages were put in place of weights: their running means are the first rank's too.
+    await ranks.shareBuffers(model);
     const shared = { batchSize: evaluationBatchSize, precision, objective, parallel: ranks.parallel, ...run.place };
     const rows = Math.min(trainSubset, train.size);
     const measured = {

@@ -9,6 +9,7 @@ import { newTally, type Pending, type Run } from './run.js';
 import { isLogged, StepRunner } from './step.js';
 
 const add_ = new Operator('aten::add_', 'Tensor');
+const fill_ = new Operator('aten::fill_', 'Scalar');
 
 /** Most losses that wait to be read back. */
 const WINDOW = 256;
@@ -102,7 +103,7 @@ export class Loop {
       return this.#steps.accumulate(batch);
     });
     run.pending = pending;
-    const agreeing = this.#agree();
+    const agreeing = this.#agree(pending);
     // Where ranks are lost the step fails first, and nobody waits for this.
     agreeing?.catch(() => undefined);
     const reduced = ranks.parallel?.finishStep();
@@ -182,10 +183,10 @@ export class Loop {
 
   async #epochEnd(): Promise<void> {
     const run = this.#run;
-    const { clock, epoch, ranks, lossSum } = run;
+    const { clock, epoch, lossSum } = run;
     await run.handlers.wait('onEpochEnd');
     await this.#readLosses();
-    const [total = 0] = await ranks.sum([lossSum?.item() ?? 0]);
+    const total = lossSum?.item() ?? 0;
     lossSum?.dispose();
     run.lossSum = null;
     await this.#closeFeed();
@@ -211,8 +212,7 @@ export class Loop {
    */
   async #readLosses(): Promise<number | null> {
     const run = this.#run;
-    const { losses: own, names } = run.window.take();
-    const losses = run.ranks.parallel === null ? own : await run.ranks.sum(own);
+    const { losses, names } = run.window.take();
     const wrong = losses.findIndex((loss) => !Number.isFinite(loss));
     const name = names[wrong];
     if (name === undefined) return losses.at(-1) ?? null;
@@ -230,14 +230,19 @@ export class Loop {
     if (run.options.onNonFinite === 'stop' || isHopeless(run)) throw nonFiniteError(run, name, loss);
   }
 
-  /** Tells the other ranks whether this one was told to stop, and takes the time of rank 0. */
-  #agree(): Promise<void> | null {
+  /**
+   * Tells the other ranks whether this one was told to stop, and takes the time of rank 0. The loss becomes that of the whole
+   * batch on every rank, so that what rank 0 saves of it is all there is to know.
+   */
+  #agree({ loss }: Pending): Promise<void> | null {
     const { ranks, options, clock } = this.#run;
     if (ranks.parallel === null) return null;
     const elapsedMs = ranks.leads ? clock.ownMs : 0;
-    return ranks.sum([options.signal?.aborted === true ? 1 : 0, elapsedMs]).then(([stops = 0, elapsed = 0]) => {
+    const stop = options.signal?.aborted === true ? 1 : 0;
+    return ranks.sum([stop, elapsedMs, loss.item()]).then(([stops = 0, elapsed = 0, total = 0]) => {
       this.#interrupted ||= stops > 0;
       clock.agree(elapsed);
+      fill_.call([loss, total]);
     });
   }
 

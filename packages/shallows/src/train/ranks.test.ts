@@ -179,6 +179,26 @@ describe('ranks agree', () => {
     expect(many.fitted.map(({ result }) => result.reason)).toEqual(['done', 'done', 'done']);
   });
 
+  test('a rank that is late to start neither ends before the first batch nor saves when others do not', async () => {
+    const late: Algorithm = {
+      name: 'late',
+      onFitStart: async ({ world }) => {
+        if (world.rank === 1) await new Promise((resolve) => setTimeout(resolve, 150));
+      },
+    };
+    const moments: string[][] = [[], []];
+    const watch: Algorithm = {
+      name: 'watch',
+      onFitStart: ({ world, progress }) => void moments[world.rank]?.push(`start ${progress.elapsedMs}`),
+      onBatchEnd: ({ world, progress }) => void moments[world.rank]?.push(`batch ${progress.elapsedMs}`),
+    };
+    using many = await together(2, resnet, null, { algorithms: [late, watch], duration: '0.1sec' });
+    const [one, other] = many.fitted.map(({ result }) => result.at.batch);
+    expect(one).toBeGreaterThan(0);
+    expect(other).toBe(one);
+    expect(moments[1]).toEqual(moments[0]);
+  });
+
   test('a batch that is not finite on one is left out on all', async () => {
     const poison: Algorithm = {
       name: 'poison',

@@ -27,7 +27,7 @@ export type Stage = 'epoch-start' | 'batch' | 'step' | 'batch-end' | 'after-batc
 
 /** A batch between its gradients and its end. */
 export interface Pending {
-  /** Mean loss over the global batch, this rank's share of it: a scalar of its own. */
+  /** Mean loss over the global batch: a scalar of its own. Until ranks have agreed, this rank's share of it. */
   readonly loss: Tensor;
   readonly indices: Uint32Array;
   readonly lr: number;
@@ -79,7 +79,7 @@ export class Run {
   stage: Stage = 'epoch-start';
   pending: Pending | null = null;
   epoch: EpochTally = newTally(0);
-  /** Sum of the epoch's losses, float64, this rank's share. */
+  /** Sum of the epoch's losses, float64. */
   lossSum: Tensor | null = null;
   evaluation: Evaluation | null = null;
   evaluatedAt = -1;

@@ -127,6 +127,8 @@ export class Trainer {
     parallel?.start(run.parameters);
     await run.ranks.shareBuffers(model);
     run.clock.start();
+    // Ranks must not differ in what depends on time, before the first batch either.
+    if (parallel !== null) run.clock.agree((await run.ranks.fromFirst([run.clock.ownMs]))[0] ?? 0);
     let isStarted = false;
     let failed: AlgorithmError | null = null;
     try {
