@@ -1,26 +1,20 @@
-import { type FileHandle, open } from 'node:fs/promises';
-import * as zlib from 'node:zlib';
-import { brotliDecompressSync, gunzipSync } from 'node:zlib';
-import {
-  type AsyncBuffer,
-  type Compressors,
-  type FileMetaData,
-  parquetMetadataAsync,
-  parquetScan,
-  parquetSchema,
-} from 'hyparquet';
+import { type FileMetaData, parquetSchema } from 'hyparquet';
 import { ShallowsError, shown } from '../../errors.js';
-import { unreadable } from '../read-file.js';
 import { cellError, changedFile, noSuchColumn } from './cell-errors.js';
+import { type Chunk, decodeChunk } from './parquet-chunk.js';
+import { inParquet, type OpenParquet, readFooter } from './parquet-file.js';
 import type { ChunkPlace, RawRows, ReadColumns, TableReader } from './raw-rows.js';
 
 const fn = 'readParquet';
 
 /** Opens a Parquet file: reads its footer. @throws ShallowsError that names the file and what is wrong with it */
 export async function openParquet(path: string): Promise<TableReader> {
-  const metadata = await inFile(path, (file) => parquetMetadataAsync(file));
-  const columns = parquetSchema(metadata).children.map(({ element }) => element.name);
-  const chunks = rowGroups(metadata);
+  const { metadata, columns, chunks } = await inParquet(path, async (file) => {
+    const metadata = await readFooter(file);
+    const columns = parquetSchema(metadata).children.map(({ element }) => element.name);
+    if (!columns.every((name) => typeof name === 'string')) throw new Error('a column without a name');
+    return { metadata, columns, chunks: rowGroups(metadata) };
+  });
   return {
     columns,
     async scan(wanted, visit) {
@@ -28,22 +22,28 @@ export async function openParquet(path: string): Promise<TableReader> {
     },
     async read(wanted, place) {
       const found = chunks.find(({ start }) => start === place.start);
-      if (found?.end !== place.end) {
+      if (found === undefined || found.end !== place.end) {
         throw changedFile(fn, path, `a row group from row ${place.start} to ${place.end}`, 'others');
       }
-      return readRowGroup(path, metadata, columns, wanted, place);
+      return readRowGroup(path, metadata, columns, wanted, found);
     },
   };
 }
 
-function rowGroups({ row_groups: groups }: FileMetaData): ChunkPlace[] {
+function rowGroups({ row_groups: groups }: FileMetaData): GroupPlace[] {
   let start = 0;
-  return groups.map(({ num_rows: count }) => {
+  return groups.map(({ num_rows: count }, group) => {
     const firstRow = start;
     const rows = Number(count);
+    if (!Number.isSafeInteger(rows) || rows < 0) throw new Error(`a row group of ${String(count)} rows`);
     start += rows;
-    return { start: firstRow, end: start, firstRow, rows };
+    return { group, start: firstRow, end: start, firstRow, rows };
   });
+}
+
+interface GroupPlace extends ChunkPlace {
+  /** Number of the row group. */
+  readonly group: number;
 }
 
 /** Only the wanted columns are read, one after the other. */
@@ -52,28 +52,51 @@ async function readRowGroup(
   metadata: FileMetaData,
   names: readonly string[],
   { numbers, texts }: ReadColumns,
-  { start, end, firstRow, rows }: ChunkPlace,
+  { group, firstRow, rows }: GroupPlace,
 ): Promise<RawRows> {
-  const wanted = [...numbers, ...texts];
-  const unknown = wanted.find((name) => !names.includes(name));
+  const unknown = [...numbers, ...texts].find((name) => !names.includes(name));
   if (unknown !== undefined) throw noSuchColumn(fn, path, unknown, names);
-  return inFile(path, async (file) => {
-    const scan = await parquetScan({ file, metadata, columns: wanted, compressors });
-    const read = (column: string) => scan.readColumn({ column, rowStart: start, rowEnd: end });
+  return inParquet(path, async (file) => {
+    const read = async (column: string) => readChunk(file, chunkOf(path, metadata, group, column));
     const numeric: Float64Array[] = [];
     for (const column of numbers) {
       const data = await read(column);
-      numeric.push(
-        Float64Array.from({ length: rows }, (_, i) => toNumber(data[i], { file: path, row: firstRow + i, column })),
-      );
+      numeric.push(Float64Array.from(data, (value, i) => toNumber(value, { file: path, row: firstRow + i, column })));
     }
     const text: (string | null)[][] = [];
     for (const column of texts) {
       const data = await read(column);
-      text.push(Array.from({ length: rows }, (_, i) => toText(data[i], { file: path, row: firstRow + i, column })));
+      text.push(data.map((value, i) => toText(value, { file: path, row: firstRow + i, column })));
     }
     return { firstRow, rows, numbers: numeric, texts: text };
   });
+}
+
+/** What footer and schema say of one column of a row group. They must agree: hardly anything else would be noticed. */
+function chunkOf(path: string, metadata: FileMetaData, group: number, column: string): Chunk {
+  const leaf = parquetSchema(metadata).children.find(({ element }) => element.name === column);
+  const { columns = [], num_rows: count } = metadata.row_groups[group] ?? {};
+  if (leaf === undefined || leaf.children.length > 0 || leaf.element.repetition_type === 'REPEATED') {
+    throw new ShallowsError(
+      `${fn}: expected numbers or texts in column ${shown(column)} of ${path}, got lists or records - list the column in ignore`,
+    );
+  }
+  const found = columns.filter(
+    ({ meta_data: meta }) => meta?.path_in_schema.length === 1 && meta.path_in_schema[0] === column,
+  );
+  const [chunk] = found;
+  if (found.length !== 1 || chunk?.meta_data === undefined) throw new Error(`column ${column} ${found.length} times`);
+  const { meta_data: meta, file_path: elsewhere } = chunk;
+  if (elsewhere) throw new Error(`column ${column} in another file, ${elsewhere}`);
+  if (meta.type !== leaf.element.type) throw new Error(`column ${column} as ${meta.type} and ${leaf.element.type}`);
+  if (meta.num_values !== count) throw new Error(`${meta.num_values} values for ${String(count)} rows of ${column}`);
+  return { meta, leaf, rows: Number(count) };
+}
+
+async function readChunk(file: OpenParquet, chunk: Chunk): Promise<unknown[]> {
+  const { dictionary_page_offset: dictionary, data_page_offset: pages, total_compressed_size: size } = chunk.meta;
+  const start = Number(dictionary || pages);
+  return decodeChunk(await file.part(start, start + Number(size)), chunk);
 }
 
 type Cell = { readonly file: string; readonly row: number; readonly column: string };
@@ -96,54 +119,4 @@ function toText(value: unknown, cell: Cell): string | null {
   if (value instanceof Date) return value.toISOString();
   if (typeof value !== 'object' && typeof value !== 'symbol' && typeof value !== 'function') return String(value);
   throw cellError(fn, cell, 'text or a number', shown(value), 'list the column in ignore');
-}
-
-// What Node unpacks itself; hyparquet brings Snappy. Zstandard came with Node 22.15.
-const compressors: Compressors = {
-  GZIP: (packed) => gunzipSync(packed),
-  BROTLI: (packed) => brotliDecompressSync(packed),
-  ...('zstdDecompressSync' in zlib && typeof zlib.zstdDecompressSync === 'function'
-    ? { ZSTD: zlib.zstdDecompressSync as (packed: Uint8Array) => Uint8Array }
-    : {}),
-};
-
-/** Opens a file for as long as it is needed, and tells what goes wrong with its name. */
-async function inFile<T>(path: string, use: (file: AsyncBuffer) => Promise<T>): Promise<T> {
-  let handle: FileHandle;
-  let byteLength: number;
-  try {
-    handle = await open(path);
-    byteLength = (await handle.stat()).size;
-  } catch (error) {
-    throw unreadable(fn, path, error, 'check the path');
-  }
-  try {
-    return await use({
-      byteLength,
-      slice: async (start, end = byteLength) => {
-        const bytes = new Uint8Array(end - start);
-        const { bytesRead } = await handle.read(bytes, 0, bytes.length, start);
-        if (bytesRead === bytes.length) return bytes.buffer;
-        throw new Error(`the file ends at byte ${start + bytesRead}`);
-      },
-    });
-  } catch (error) {
-    if (error instanceof ShallowsError) throw error;
-    throw unparseable(path, error);
-  } finally {
-    await handle.close();
-  }
-}
-
-function unparseable(path: string, error: unknown): ShallowsError {
-  const message = error instanceof Error ? error.message : String(error);
-  const codec = /unsupported compression codec: (\w+)/.exec(message)?.[1];
-  const advice =
-    codec === undefined
-      ? 'the file is damaged or of another format, fetch or write it again'
-      : `write it with snappy, gzip, brotli or no compression${codec === 'ZSTD' ? ', or use Node from 22.15' : ''}`;
-  const got = codec === undefined ? message : `pages packed with ${codec}`;
-  return new ShallowsError(`${fn}: expected an intact Parquet file at ${path}, got: ${got} - ${advice}`, {
-    cause: error,
-  });
 }

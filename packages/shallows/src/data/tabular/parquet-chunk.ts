@@ -1,0 +1,179 @@
+import * as zlib from 'node:zlib';
+import { brotliDecompressSync, gunzipSync } from 'node:zlib';
+import {
+  type ColumnMetaData,
+  type Compressors,
+  type DecodedArray,
+  type PageHeader,
+  type SchemaTree,
+  snappyUncompress,
+} from 'hyparquet';
+import { parquetHeader } from 'hyparquet/src/column.js';
+import { convert, DEFAULT_PARSERS } from 'hyparquet/src/convert.js';
+import { decompressPage } from 'hyparquet/src/datapage.js';
+import { deltaBinaryUnpack, deltaByteArray, deltaLengthByteArray } from 'hyparquet/src/delta.js';
+import { byteStreamSplit } from 'hyparquet/src/encoding.js';
+import { readPlain } from 'hyparquet/src/plain.js';
+import { readRuns } from './parquet-runs.js';
+
+/** One column of a row group: what the footer says of it, and its place in the schema. */
+export interface Chunk {
+  readonly meta: ColumnMetaData;
+  /** A leaf directly below the root. */
+  readonly leaf: SchemaTree;
+  readonly rows: number;
+}
+
+type Decoder = Parameters<typeof convert>[1];
+
+/**
+ * The values of a flat column, one a row, null where missing: page after page, decoded by hyparquet. Every count and length in a
+ * page is checked before it is used, and runs are read by `readRuns`, so damaged bytes end in an error and not in a long loop.
+ * @throws Error that says what is wrong
+ */
+export function decodeChunk(bytes: ArrayBuffer, { meta, leaf, rows }: Chunk): unknown[] {
+  const { element } = leaf;
+  const decoder: Decoder = {
+    ...{ pathInSchema: meta.path_in_schema, type: meta.type, codec: meta.codec },
+    ...{ element, schemaPath: [leaf], parsers: DEFAULT_PARSERS, compressors },
+  };
+  const reader = { view: new DataView(bytes), offset: 0 };
+  const values: unknown[] = [];
+  let dictionary: DecodedArray | null = null;
+  while (values.length < rows) {
+    if (reader.offset >= bytes.byteLength) throw new Error(`${values.length} of ${rows} rows`);
+    const header = parquetHeader(reader);
+    const size = within('bytes of a page', header.compressed_page_size, bytes.byteLength - reader.offset);
+    const packed = new Uint8Array(bytes, reader.offset, size);
+    reader.offset += size;
+    if (header.type === 'DICTIONARY_PAGE') {
+      const page = unpacked(packed, header.uncompressed_page_size, decoder);
+      const count = within('values of a dictionary', header.dictionary_page_header?.num_values, page.length);
+      dictionary = convert(plain(page, count, decoder), decoder);
+    } else {
+      append(values, dataPage(packed, header, { decoder, dictionary, most: rows - values.length }));
+    }
+  }
+  return values;
+}
+
+/** What a data page is read with; it has at most `most` values. */
+interface Around {
+  readonly decoder: Decoder;
+  readonly dictionary: DecodedArray | null;
+  readonly most: number;
+}
+
+/** The values that are there, and which rows have one: null where all have. */
+interface Page {
+  readonly values: ArrayLike<unknown>;
+  readonly present: Uint32Array | null;
+}
+
+function dataPage(packed: Uint8Array, header: PageHeader, around: Around): Page {
+  const { decoder, most } = around;
+  const optional = decoder.element.repetition_type === 'OPTIONAL';
+  const size = header.uncompressed_page_size;
+  const first = header.type === 'DATA_PAGE' ? header.data_page_header : undefined;
+  if (first !== undefined) {
+    const page = unpacked(packed, size, decoder);
+    const count = within('values of a page', first.num_values, most);
+    const { runs, rest } = optional ? prefixed(page) : { runs: null, rest: page };
+    return pageOf(runs, count, (n) => decoded(rest, first.encoding, n, around));
+  }
+  const second = header.type === 'DATA_PAGE_V2' ? header.data_page_header_v2 : undefined;
+  if (second === undefined) throw new Error(`a page of type ${String(header.type)}`);
+  const count = within('values of a page', second.num_values, most);
+  const skipped = within('bytes of levels', second.repetition_levels_byte_length, packed.length);
+  const levels = within('bytes of levels', second.definition_levels_byte_length, packed.length - skipped);
+  const body = packed.subarray(skipped + levels);
+  const rest = second.is_compressed === false ? body : unpacked(body, size - skipped - levels, decoder);
+  const runs = optional ? packed.subarray(skipped, skipped + levels) : null;
+  return pageOf(runs, count, (n) => decoded(rest, second.encoding, n, around));
+}
+
+function pageOf(runs: Uint8Array | null, count: number, read: (n: number) => ArrayLike<unknown>): Page {
+  const present = runs === null ? null : readRuns(runs, 1, count);
+  const n = present === null ? count : present.reduce((sum, level) => sum + within('a level', level, 1), 0);
+  const values = n === 0 ? [] : read(n);
+  if (values.length !== n) throw new Error(`a page of ${values.length} values that says ${n}`);
+  return { values, present };
+}
+
+function append(into: unknown[], { values, present }: Page): void {
+  if (present === null) for (let i = 0; i < values.length; i++) into.push(values[i]);
+  else for (let row = 0, i = 0; row < present.length; row++) into.push(present[row] === 1 ? values[i++] : null);
+}
+
+function decoded(
+  bytes: Uint8Array,
+  encoding: string | undefined,
+  n: number,
+  { decoder, dictionary }: Around,
+): ArrayLike<unknown> {
+  if (encoding === 'PLAIN_DICTIONARY' || encoding === 'RLE_DICTIONARY') {
+    if (dictionary === null) throw new Error('numbers of words before the dictionary');
+    const codes = readRuns(bytes.subarray(1), bytes[0] ?? 0, n);
+    return Array.from(codes, (code) => dictionary[within('a word of the dictionary', code, dictionary.length - 1)]);
+  }
+  if (encoding === 'RLE') return Array.from(readRuns(prefixed(bytes).runs, 1, n), (bit) => bit === 1);
+  return convert(encoding === 'PLAIN' ? plain(bytes, n, decoder) : delta(bytes, encoding, n, decoder), decoder);
+}
+
+function plain(bytes: Uint8Array, n: number, { type, element }: Decoder): DecodedArray {
+  return readPlain(readerOf(bytes), type, within('values of a page', n, bytes.length * 8), element.type_length);
+}
+
+function delta(bytes: Uint8Array, encoding: string | undefined, n: number, { type, element }: Decoder): DecodedArray {
+  const reader = readerOf(bytes);
+  if (encoding === 'BYTE_STREAM_SPLIT') return byteStreamSplit(reader, n, type, element.type_length);
+  if (encoding === 'DELTA_BINARY_PACKED') {
+    const numbers = type === 'INT32' ? new Int32Array(n) : new BigInt64Array(n);
+    deltaBinaryUnpack(reader, n, numbers);
+    return numbers;
+  }
+  const texts = new Array<Uint8Array>(n);
+  if (encoding === 'DELTA_LENGTH_BYTE_ARRAY') deltaLengthByteArray(reader, n, texts);
+  else if (encoding === 'DELTA_BYTE_ARRAY') deltaByteArray(reader, n, texts);
+  else throw new Error(`values encoded as ${String(encoding)}`);
+  return texts;
+}
+
+/** Bytes behind their length in four bytes, and what follows. */
+function prefixed(bytes: Uint8Array): { runs: Uint8Array; rest: Uint8Array } {
+  const length = new DataView(bytes.buffer, bytes.byteOffset, bytes.length).getUint32(0, true);
+  const end = 4 + within('bytes of runs', length, bytes.length - 4);
+  return { runs: bytes.subarray(4, end), rest: bytes.subarray(end) };
+}
+
+const readerOf = (bytes: Uint8Array) => ({
+  view: new DataView(bytes.buffer, bytes.byteOffset, bytes.length),
+  offset: 0,
+});
+
+/** A number from 0 to `most`. */
+function within(what: string, value: number | undefined, most: number): number {
+  if (Number.isInteger(value) && value !== undefined && value >= 0 && value <= most) return value;
+  throw new Error(`${String(value)} as ${what}, at most ${most}`);
+}
+
+function unpacked(packed: Uint8Array, size: number, { codec }: Decoder): Uint8Array {
+  return decompressPage(packed, within('bytes of an unpacked page', size, 2 ** 31 - 1), codec, compressors);
+}
+
+// What Node unpacks itself; Zstandard came with Node 22.15. No more is unpacked than the page says.
+const atMost = (size: number) => ({ maxOutputLength: Math.max(1, size) });
+const zstd: unknown = 'zstdDecompressSync' in zlib ? zlib.zstdDecompressSync : null;
+const compressors: Compressors = {
+  SNAPPY: snappy,
+  GZIP: (packed, size) => gunzipSync(packed, atMost(size)),
+  BROTLI: (packed, size) => brotliDecompressSync(packed, atMost(size)),
+  ...(typeof zstd === 'function' ? { ZSTD: (packed, size) => zstd(packed, atMost(size)) } : {}),
+};
+
+/** Three bytes say at most 64. */
+function snappy(packed: Uint8Array, size: number): Uint8Array {
+  const page = new Uint8Array(within('bytes of an unpacked page', size, Math.ceil((packed.length * 64) / 3)));
+  snappyUncompress(packed, page);
+  return page;
+}
