@@ -50,32 +50,46 @@ SHALLOWS_WIDE inline void multiply(__m256i a, __m256i by, __m256i& high, __m256i
   low = _mm256_blend_epi32(even, _mm256_slli_epi64(odd, 32), 0xaa);
 }
 
-SHALLOWS_WIDE void wideWords(uint32_t* out, RowKey key, int64_t first, int64_t groups) {
+// A round of N groups side by side: one waits for its products while another goes on.
+template <int N>
+SHALLOWS_WIDE inline void wideGroups(uint32_t* out, RowKey key, int64_t first) {
   const __m256i m0 = _mm256_set1_epi32(static_cast<int>(kM0)), m1 = _mm256_set1_epi32(static_cast<int>(kM1));
   const __m256i lanes = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
-  for (int64_t group = 0; group < groups; group++) {
-    const auto counter = static_cast<uint64_t>((first + group) * kLanes);
+  __m256i x0[N], x1[N], x2[N], x3[N];
+  for (int i = 0; i < N; i++) {
+    const auto counter = static_cast<uint64_t>((first + i) * kLanes);
     // Eight counters from a multiple of eight on share their high words.
-    __m256i x0 = _mm256_add_epi32(_mm256_set1_epi32(static_cast<int>(counter)), lanes);
-    __m256i x1 = _mm256_set1_epi32(static_cast<int>(counter >> 32));
-    __m256i x2 = _mm256_setzero_si256();
-    __m256i x3 = _mm256_set1_epi32(kMask);
-    uint32_t k0 = key.lo, k1 = key.hi;
-    for (int round = 0; round < 10; round++, k0 += kW0, k1 += kW1) {
-      __m256i high0, low0, high1, low1;
-      multiply(x0, m0, high0, low0);
-      multiply(x2, m1, high1, low1);
-      x0 = _mm256_xor_si256(_mm256_xor_si256(high1, x1), _mm256_set1_epi32(static_cast<int>(k0)));
-      x1 = low1;
-      x2 = _mm256_xor_si256(_mm256_xor_si256(high0, x3), _mm256_set1_epi32(static_cast<int>(k1)));
-      x3 = low0;
-    }
-    auto* to = reinterpret_cast<__m256i*>(out + group * kGroup);
-    _mm256_storeu_si256(to, x0);
-    _mm256_storeu_si256(to + 1, x1);
-    _mm256_storeu_si256(to + 2, x2);
-    _mm256_storeu_si256(to + 3, x3);
+    x0[i] = _mm256_add_epi32(_mm256_set1_epi32(static_cast<int>(counter)), lanes);
+    x1[i] = _mm256_set1_epi32(static_cast<int>(counter >> 32));
+    x2[i] = _mm256_setzero_si256();
+    x3[i] = _mm256_set1_epi32(kMask);
   }
+  uint32_t k0 = key.lo, k1 = key.hi;
+  for (int round = 0; round < 10; round++, k0 += kW0, k1 += kW1) {
+    const __m256i key0 = _mm256_set1_epi32(static_cast<int>(k0)), key1 = _mm256_set1_epi32(static_cast<int>(k1));
+    for (int i = 0; i < N; i++) {
+      __m256i high0, low0, high1, low1;
+      multiply(x0[i], m0, high0, low0);
+      multiply(x2[i], m1, high1, low1);
+      x0[i] = _mm256_xor_si256(_mm256_xor_si256(high1, x1[i]), key0);
+      x1[i] = low1;
+      x2[i] = _mm256_xor_si256(_mm256_xor_si256(high0, x3[i]), key1);
+      x3[i] = low0;
+    }
+  }
+  for (int i = 0; i < N; i++) {
+    auto* to = reinterpret_cast<__m256i*>(out + i * kGroup);
+    _mm256_storeu_si256(to, x0[i]);
+    _mm256_storeu_si256(to + 1, x1[i]);
+    _mm256_storeu_si256(to + 2, x2[i]);
+    _mm256_storeu_si256(to + 3, x3[i]);
+  }
+}
+
+SHALLOWS_WIDE void wideWords(uint32_t* out, RowKey key, int64_t first, int64_t groups) {
+  int64_t group = 0;
+  for (; group + 2 <= groups; group += 2) wideGroups<2>(out + group * kGroup, key, first + group);
+  if (group < groups) wideGroups<1>(out + group * kGroup, key, first + group);
 }
 #endif
 

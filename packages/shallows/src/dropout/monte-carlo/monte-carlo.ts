@@ -85,7 +85,7 @@ export function monteCarlo(model: PredictiveModel, x: Tensor, options: MonteCarl
   requireOptions(passes, rows, options);
   const adaptive = completeAdaptive(options.adaptive ?? false, output);
   const start = performance.now();
-  using runner = runnerOf(model, rows, options, (pass) => model.forward(x, pass));
+  using runner = runnerOf(model, x.shape, options, (pass) => model.forward(x, pass));
   const { samples, stopped } = noGrad(() =>
     scope(() => {
       const first = runner.first();
@@ -148,14 +148,14 @@ export function monteCarloPassAt(
   if (!Number.isSafeInteger(t) || t < 0) {
     throw new ShallowsError(`monteCarloPassAt: expected the number of a pass from 0, got ${shown(t)} - count from 0`);
   }
-  return runnerOf(model, options.rows, options, () => {
+  return runnerOf(model, [options.rows], options, () => {
     throw new ShallowsError('monteCarloPassAt: expected no forward pass');
   }).passAt([t]);
 }
 
 function runnerOf(
   model: PredictiveModel,
-  rows: number,
+  shape: readonly number[],
   options: MonteCarloOptions,
   forward: (pass: Pass) => Tensor,
 ): PassRunner {
@@ -168,6 +168,7 @@ function runnerOf(
     exact = true,
     memoryBytes = 2 ** 31,
   } = options;
+  const rows = shape[0] ?? 0;
   const depth = randomDepth(model, scale);
   const active = sites === undefined ? null : chosenSites(model, depth, sites);
   const varying = [
@@ -178,6 +179,7 @@ function runnerOf(
     forward,
     model,
     rows,
+    shape,
     keys: maskKeys({ seed, rows, requests, consistent }),
     depth,
     active,

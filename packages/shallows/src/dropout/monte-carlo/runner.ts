@@ -1,4 +1,4 @@
-import { noGrad, Replay, scope, type Tensor, TorchError, type TracedCall, trace } from '@shallows/torch';
+import { getNumThreads, noGrad, Replay, scope, type Tensor, TorchError, type TracedCall, trace } from '@shallows/torch';
 import { ShallowsError } from '../../errors.js';
 import { type AnyModule, monteCarloPass, type Pass, randomPlaceSlot, rowKeysSlot, spreadSlot } from '../../nn/index.js';
 import { deriveKey } from '../../random/index.js';
@@ -14,6 +14,8 @@ export interface RunnerOptions {
   /** Whose verdicts are remembered. */
   readonly model: AnyModule;
   readonly rows: number;
+  /** The shape of what goes in: with the number of passes and threads it decides which kernels run. */
+  readonly shape: readonly number[];
   readonly keys: MaskKeys;
   readonly depth: RandomDepth;
   /** Names of the only places that are random; null for all. */
@@ -40,8 +42,8 @@ export interface PassFacts {
   readonly why: string | null;
 }
 
-/** Where passes that ran together differed from those alone, so that it is not tried again. */
-const unequal = new WeakMap<AnyModule, Set<string>>();
+/** Whether passes that ran together gave what they give alone, by the size of the calls: neither is tried again. */
+const verdicts = new WeakMap<AnyModule, Map<string, boolean>>();
 
 /**
  * Runs the passes of a Monte-Carlo prediction. What comes before the first random place is computed by the first pass and
@@ -97,7 +99,7 @@ export class PassRunner implements Disposable {
     const wanted = Array.from({ length: to - from }, (_, i) => from + i);
     const done: Tensor[] = [];
     for (let i = 0; i < wanted.length; ) {
-      const chunk = wanted.slice(i, i + this.#room(wanted.length - i));
+      const chunk = wanted.slice(i, i + this.#room());
       const got = chunk.length === 1 ? [this.#alone(chunk[0] as number)] : this.#together(chunk, alone);
       if (got === null) continue;
       done.push(...got);
@@ -116,13 +118,12 @@ export class PassRunner implements Disposable {
   }
 
   #limit = Number.POSITIVE_INFINITY;
-  #proven = new Set<number>();
 
   /** How many passes may run at once. */
-  #room(wanted: number): number {
+  #room(): number {
     if (this.#why !== null) return 1;
     const { memoryBytes } = this.#options;
-    return Math.max(1, Math.min(wanted, this.#limit, Math.floor(memoryBytes / Math.max(1, this.#bytes))));
+    return Math.max(1, Math.min(this.#limit, Math.floor(memoryBytes / Math.max(1, this.#bytes))));
   }
 
   #alone(t: number): Tensor {
@@ -135,9 +136,9 @@ export class PassRunner implements Disposable {
    */
   #together(passes: readonly number[], alone: Tensor): readonly Tensor[] | null {
     const { exact, rows } = this.#options;
-    const mustProve = exact && !this.#proven.has(passes.length);
-    if (mustProve && this.#isKnownUnequal(passes.length))
-      return this.#oneByOne('passes together differ in the last bits');
+    const verdict = exact ? this.#verdict(passes.length) : true;
+    if (verdict === false) return this.#oneByOne('passes together differ in the last bits');
+    const mustProve = verdict === undefined;
     const run = mustProve ? [...passes.slice(0, -1), 0] : passes;
     try {
       const parts = noGrad(() =>
@@ -151,13 +152,10 @@ export class PassRunner implements Disposable {
           return given.at(-1)?.equal(alone) === true ? given.slice(0, -1) : null;
         }),
       );
-      if (parts !== null) {
-        this.#proven.add(passes.length);
-        this.#most = Math.max(this.#most, passes.length);
-        return parts;
-      }
-      this.#rememberUnequal(passes.length);
-      return this.#oneByOne('passes together differ in the last bits');
+      if (mustProve) this.#remember(run.length, parts !== null);
+      if (parts === null) return this.#oneByOne('passes together differ in the last bits');
+      this.#most = Math.max(this.#most, parts.length);
+      return parts;
     } catch (error) {
       if (isOutOfMemory(error) && passes.length > 1) {
         this.#limit = Math.ceil(passes.length / 2);
@@ -172,14 +170,18 @@ export class PassRunner implements Disposable {
     return null;
   }
 
-  #isKnownUnequal(count: number): boolean {
-    return unequal.get(this.#options.model)?.has(`${this.#options.rows}×${count}`) === true;
+  #verdict(passes: number): boolean | undefined {
+    return verdicts.get(this.#options.model)?.get(this.#size(passes));
   }
 
-  #rememberUnequal(count: number): void {
-    const { model, rows } = this.#options;
-    const known = unequal.get(model) ?? new Set<string>();
-    unequal.set(model, known.add(`${rows}×${count}`));
+  #remember(passes: number, isEqual: boolean): void {
+    const { model } = this.#options;
+    const known = verdicts.get(model) ?? new Map<string, boolean>();
+    verdicts.set(model, known.set(this.#size(passes), isEqual));
+  }
+
+  #size(passes: number): string {
+    return `${this.#options.shape.join('×')}, ${passes} passes, ${getNumThreads()} threads`;
   }
 
   /** Runs what follows the first random place; all of it where what comes before is not remembered. */
