@@ -1,54 +1,83 @@
 import { spawnSync } from 'node:child_process';
 
+export { median } from './statistics.js';
+
 /** A program and its arguments. */
 export type Command = readonly [program: string, ...args: string[]];
 
-/** One figure of both sides over all rounds. */
-export interface Comparison {
-  readonly ours: number;
-  readonly peer: number;
-  /** Median over the rounds of ours ÷ peer, each pair run one after the other. */
-  readonly ratio: number;
-  /** Smallest and largest ratio of a round. */
-  readonly spread: readonly [number, number];
+/** How a program is run. */
+export interface RunOptions {
+  /** Beside the environment of this process. */
+  readonly env?: Readonly<Record<string, string>>;
+  readonly timeoutMs?: number;
 }
 
-/** Runs a program and reads the last line it prints as JSON. */
-export function runJson([program, ...args]: Command): unknown {
-  const child = spawnSync(program, args, { encoding: 'utf8', maxBuffer: 1 << 26 });
-  if (child.status !== 0) throw new Error(`${program} ${args.join(' ')} ended with ${child.status}:\n${child.stderr}`);
+/**
+ * Runs a program and reads the last line it prints as JSON.
+ *
+ * @throws Error with what it wrote to stderr where it fails or takes too long
+ */
+export function runJson([program, ...args]: Command, { env = {}, timeoutMs }: RunOptions = {}): unknown {
+  const child = spawnSync(program, args, {
+    encoding: 'utf8',
+    maxBuffer: 1 << 26,
+    env: { ...process.env, ...env },
+    ...(timeoutMs === undefined ? {} : { timeout: timeoutMs }),
+  });
+  const told = [program, ...args].join(' ');
+  if (child.error !== undefined && child.status === null) throw new Error(`${told}: ${child.error.message}`);
+  if (child.status !== 0) {
+    throw new Error(`${told} ended with ${child.status ?? child.signal}:\n${child.stderr}`);
+  }
   return JSON.parse(child.stdout.trim().split('\n').at(-1) ?? '');
 }
 
-function run(command: Command): Record<string, number> {
-  return runJson(command) as Record<string, number>;
+/** What a program printed: its figures by name. */
+export type Figures = Readonly<Record<string, number>>;
+
+/** One of the programs that run in turn. */
+export interface Contender {
+  /** Runs the program once, as a process of its own, and returns its figures; throws where it cannot. */
+  readonly run: () => Figures;
 }
 
-/** The middle value, or the mean of the two. */
-export function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  const high = sorted[middle] as number;
-  return sorted.length % 2 === 1 ? high : (high + (sorted[middle - 1] as number)) / 2;
+/** What one contender did: its figures of each round, null from the round in which it failed. */
+export interface Outcome {
+  readonly rounds: readonly (Figures | null)[];
+  /** Why it failed; null where it did not. */
+  readonly failure: string | null;
 }
 
-/** Runs both programs in turn, A B A B …, each a process of its own, and compares the figures they print as JSON. */
-export function interleave(ours: Command, peer: Command, rounds: number): Record<string, Comparison> {
-  const pairs: [Record<string, number>, Record<string, number>][] = [];
-  for (let i = 0; i < rounds; i++) pairs.push([run(ours), run(peer)]);
-  const names = Object.keys(pairs[0]?.[0] ?? {});
-  return Object.fromEntries(
-    names.map((name) => {
-      const ratios = pairs.map(([a, b]) => (a[name] as number) / (b[name] as number));
-      return [
-        name,
-        {
-          ours: median(pairs.map(([a]) => a[name] as number)),
-          peer: median(pairs.map(([, b]) => b[name] as number)),
-          ratio: median(ratios),
-          spread: [Math.min(...ratios), Math.max(...ratios)],
-        },
-      ];
-    }),
-  );
+/**
+ * Runs all contenders in turn, A B C A B C …, as often as told. One that fails is left out from then on: the others go on.
+ *
+ * @throws whatever the first of them, which is ours, throws
+ */
+export function interleave(contenders: readonly Contender[], rounds: number): readonly Outcome[] {
+  const results = contenders.map(() => ({ rounds: [] as (Figures | null)[], failure: null as string | null }));
+  for (let round = 0; round < rounds; round++) {
+    for (const [i, { run }] of contenders.entries()) {
+      const result = results[i];
+      if (result === undefined) continue;
+      if (result.failure !== null) {
+        result.rounds.push(null);
+        continue;
+      }
+      try {
+        result.rounds.push(run());
+      } catch (error) {
+        if (i === 0) throw error;
+        result.failure = reasonOf(error);
+        result.rounds.push(null);
+      }
+    }
+  }
+  return results;
+}
+
+/** The last line that says something: of a Python traceback, the error itself. */
+export function reasonOf(error: unknown): string {
+  const text = error instanceof Error ? error.message : String(error);
+  const lines = text.split('\n').map((line) => line.trim());
+  return lines.findLast((line) => line !== '') ?? text;
 }

@@ -26,7 +26,7 @@ interface Measured {
 const PASSES = 30;
 const THREADS = '2';
 const settings = [
-  { network: 'resnet50', title: 'ResNet-50, 8 × 64², dropout before the head', work: 1 },
+  { network: 'resnet50', title: 'ResNet-50, 8 × 224², dropout before the head', work: 1 },
   { network: 'vit', title: 'ViT-Ti, 8 × 32², last 2 of 12 blocks', work: (10 + 2 * PASSES) / 12 },
 ];
 

@@ -15,7 +15,7 @@ interface Network {
 const networks: Readonly<Record<string, Network>> = {
   resnet50: {
     make: () => createModel('resnet', { depth: 50, classes: 1000, key, headDrop: 0.2 }),
-    input: [8, 3, 64, 64],
+    input: [8, 3, 224, 224],
   },
   vit: {
     make: () => createModel('vit', { size: 'ti', patch: 4, image: 32, classes: 10, key, projDrop: 0.1 }),

@@ -83,7 +83,7 @@ class ViT(nn.Module):
         return self.head(self.norm(self.blocks(x))[:, 0])
 
 
-model, x = (ResNet50(), torch.randn(8, 3, 64, 64)) if network == "resnet50" else (ViT(), torch.randn(8, 3, 32, 32))
+model, x = (ResNet50(), torch.randn(8, 3, 224, 224)) if network == "resnet50" else (ViT(), torch.randn(8, 3, 32, 32))
 
 
 def statistics(probabilities):

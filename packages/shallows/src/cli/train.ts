@@ -63,7 +63,7 @@ export function metricsRows({ train, validation, gap }: Evaluation): string[][] 
 function summary({ run, reason, metrics, depth, timing }: RunResult): string {
   const lines = metrics === null ? '' : alignedTable(metricsRows(metrics));
   const blocks =
-    depth === null
+    depth === null || depth.sites.length === 0
       ? ''
       : `\n${depth.realisedActive.toFixed(2)} of ${String(depth.sites.length)} blocks active on average (${depth.expectedActive.toFixed(2)} expected)${
           depth.workSaved === null ? '' : `, ${percent(depth.workSaved)} of the forward work saved`

@@ -11,7 +11,7 @@ import {
 } from '../depth/index.js';
 import type { Module } from '../nn/index.js';
 import { deriveKey, type Key, rootKey } from '../random/index.js';
-import { adviseRecipe } from './advise.js';
+import { adviseDropouts, adviseRecipe, allAdvice } from './advise.js';
 import { createRecipeModel } from './model.js';
 import { inputOfRecipe, type ModelInput, zeroRows } from './model-input.js';
 import { buildPolicy } from './policy.js';
@@ -65,6 +65,7 @@ export interface DepthForecast {
   readonly parameters: number;
   /** With every default filled in; null without stochastic depth. */
   readonly policy: Policy | null;
+  /** On the policy and the dropouts, warnings first. */
   readonly advice: readonly Advice[];
 }
 
@@ -88,7 +89,10 @@ export function forecastDepth(recipe: Recipe): DepthForecast {
     flops: { full: work.totalFlops, expected: Math.round(work.totalFlops * (1 - saved)) },
     parameters: model.parameterCount,
     policy,
-    advice: policy === null ? [] : adviseRecipe(recipe, model, policy, sites, projectedSites(model, input)),
+    advice: allAdvice(
+      policy === null ? [] : adviseRecipe(recipe, model, policy, sites, projectedSites(model, input)),
+      adviseDropouts(recipe, model, input),
+    ),
   };
 }
 

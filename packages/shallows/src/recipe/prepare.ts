@@ -5,8 +5,17 @@ import { ShallowsError } from '../errors.js';
 import type { Module } from '../nn/index.js';
 import type { Key } from '../random/index.js';
 import { parseTime, type Timeline, timeToBatches } from '../time/index.js';
-import { type Algorithm, type Callback, type FitResult, type Parallel, type Resumed, Trainer } from '../train/index.js';
-import { adviseRecipe } from './advise.js';
+import {
+  type Algorithm,
+  type Callback,
+  type FitResult,
+  type Parallel,
+  type RegularizationBudget,
+  type Resumed,
+  Trainer,
+} from '../train/index.js';
+import { adviseDropouts, adviseRecipe, allAdvice } from './advise.js';
+import { recipeBudget } from './budget.js';
 import { buildModel, recipeKeys, workOf } from './build.js';
 import { modelName as nameOf } from './model.js';
 import { inputOfData } from './model-input.js';
@@ -23,8 +32,10 @@ export interface Prepared extends Disposable {
   readonly policy: Policy | null;
   readonly sites: readonly RatedSite[];
   readonly work: Work;
-  /** What experience says about the policy on this model, warnings first. */
+  /** What experience says about the policy, the dropouts and all regularizers together, warnings first. */
   readonly advice: readonly Advice[];
+  /** All that holds the network back, in one sum. */
+  readonly regularization: RegularizationBudget;
   /** What each part of the run draws from; all follow from the seed. */
   readonly keys: Readonly<Record<'model' | 'data' | 'run', Key>>;
   /** Trains to the end of the duration, or to the step in which the signal comes. */
@@ -60,12 +71,18 @@ export async function prepareRecipe(recipe: Recipe, parallel: Parallel | null = 
     const optimizer = buildOptimizer(recipe, model);
     parts.push(optimizer);
     const modelName = nameOf(recipe.model);
-    const advice = policy === null ? [] : adviseRecipe(recipe, model, policy, sites);
     const keys = recipeKeys(seed);
     const source = epochSource(recipe, data, keys.data, parallel);
     const algorithms = buildAlgorithms(recipe, source);
     const timeline = timelineOf(recipe, data, source(0).length);
     const schedule = buildSchedule(recipe, timeline);
+    const rows = data.train.size;
+    const regularization = recipeBudget(recipe, { model, policy, sites, input, rows, schedule, timeline });
+    const advice = allAdvice(
+      policy === null ? [] : adviseRecipe(recipe, model, policy, sites),
+      adviseDropouts(recipe, model, input, parallel?.size ?? 1),
+      regularization.advice,
+    );
     // Points of a schedule that come in the wrong order are found at its end: better now than then.
     if (policy !== null) timeFactor(policy.time, { batch: timeline.duration, elapsedMs: 0, timeline });
     return {
@@ -77,6 +94,7 @@ export async function prepareRecipe(recipe: Recipe, parallel: Parallel | null = 
       sites,
       work,
       advice,
+      regularization,
       keys,
       fit: async ({ callbacks = [], algorithms: more = [], signal, resumed = null } = {}) => {
         const { dropLast: _, threads: __, device, ...settings } = train;

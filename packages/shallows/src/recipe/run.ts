@@ -25,9 +25,11 @@ import {
   kubeflowProgress,
   modelSummary,
   type Parallel,
+  type RegularizationBudget,
   type Resumed,
   resumeFrom,
 } from '../train/index.js';
+import { budgetText } from './budget.js';
 import { type Prepared, prepareRecipe } from './prepare.js';
 import type { Recipe } from './schema.js';
 import { torchPackageVersion } from './torch-package.js';
@@ -61,8 +63,10 @@ export interface RunResult extends Pick<FitResult, 'reason' | 'metrics' | 'depth
   readonly blocks: number;
   /** How they are dropped, with every default filled in; null without stochastic depth. */
   readonly policy: PolicyRecord | null;
-  /** What experience says about that on this model, warnings first. */
+  /** What experience says about that, the dropouts and all regularizers together, warnings first. */
   readonly advice: readonly Advice[];
+  /** All that holds the network back, in one sum. */
+  readonly regularization: RegularizationBudget;
 }
 
 /**
@@ -90,6 +94,7 @@ export async function runRecipe(
       : progressCallback({ output: progress, ...(label === undefined ? {} : { label }) });
   using __ = shown;
   for (const message of resumed?.messages ?? []) say(message);
+  say(`${label === undefined ? '' : `${label}: `}${budgetText(prepared.regularization)}`);
   try {
     const { reason, metrics, depth, factor, timing } = await prepared.fit({
       callbacks: [run, shown, writes ? kubeflowProgress({ warn: say }) : null].filter((each) => each !== null),
@@ -98,8 +103,9 @@ export async function runRecipe(
       resumed,
       ...(signal === undefined ? {} : { signal }),
     });
-    const { advice, sites } = prepared;
-    const result = { run: folder, blocks: sites.length, reason, metrics, depth, factor, timing, advice };
+    const { advice, regularization, sites } = prepared;
+    const outcome = { reason, metrics, depth, factor, timing };
+    const result = { run: folder, blocks: sites.length, ...outcome, advice, regularization };
     if (run === null) return { ...result, policy: null };
     saveSafetensors(run.file('model'), prepared.model.stateDict());
     await run.finish({ status: reason, metrics, depth, factor, timing });
@@ -159,7 +165,7 @@ async function openRun(
 }
 
 function startRun(
-  { recipe, data, model, modelName, policy, sites, keys }: Prepared,
+  { recipe, data, model, modelName, policy, sites, keys, regularization }: Prepared,
   folder: string,
   command: readonly string[],
   worldSize: number,
@@ -179,6 +185,7 @@ function startRun(
     data: dataRecord(data),
     model: modelSummary(modelName, model, sites),
     stochasticity: stochasticityOf(model),
+    regularization,
     policy: policy && { preset: ('preset' in recipe.depth ? recipe.depth.preset : null) ?? null, ...policy },
   });
 }

@@ -3,12 +3,14 @@ import type { DepthReport } from '../depth/index.js';
 import type { EfficiencyReport, GapReading, StabilityReport, TargetOptions, TargetReport } from '../metrics/index.js';
 import type { JsonObject } from '../nn/index.js';
 import type { Evaluation, ModelSummary, PrimaryMetric, Timing } from '../train/events.js';
+import type { RegularizationBudget } from '../train/index.js';
 import { type ContainerRecord, containerRecord } from './container.js';
 import { type DataRecord, dataRecordShape } from './data-record.js';
 import { type GpuRecord, gpuRecord } from './gpus.js';
 import { type HostRecord, hostRecordShape } from './host.js';
 import { count, number } from './lossless-json.js';
 import { type PolicyRecord, policyRecord } from './policy-record.js';
+import { regularizationBudget } from './regularization-shape.js';
 import { depthReport, evaluation, modelSummary, oneOf, primaryMetric, timing } from './shapes.js';
 import { type StochasticSite, stochasticSite } from './stochastic-site.js';
 import { efficiencyReport, gapReading, stabilityReport, targetOptions, targetReport } from './training-shapes.js';
@@ -104,6 +106,8 @@ export interface RunRecord {
   readonly policy: PolicyRecord | null;
   /** Every place where training is random, with its rate. */
   readonly stochasticity: readonly StochasticSite[];
+  /** All that holds the network back, in one sum; null where nobody added it up. */
+  readonly regularization: RegularizationBudget | null;
   readonly optimizer: NamedPart | null;
   readonly schedule: NamedPart | null;
   /** In the order in which they are asked. */
@@ -185,6 +189,7 @@ export const runRecord: z.ZodType<RunRecord> = z.object({
   model: modelSummary,
   policy: policyRecord.nullable(),
   stochasticity: z.array(stochasticSite),
+  regularization: regularizationBudget.nullable().default(null),
   optimizer: namedPart.nullable(),
   schedule: namedPart.nullable(),
   algorithms: z.array(namedPart),

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { TargetOptions } from '../metrics/index.js';
 import type { JsonObject } from '../nn/index.js';
 import type { ModelSummary, PrimaryMetric } from '../train/events.js';
+import type { RegularizationBudget } from '../train/index.js';
 import { canonicalDigest } from './canonical-json.js';
 import { findContainer } from './container.js';
 import type { DataRecord } from './data-record.js';
@@ -41,6 +42,8 @@ export interface RunStart extends RunProcess {
   readonly policy?: PolicyRecord | null;
   /** Every place where training is random; none unless given. */
   readonly stochasticity?: readonly StochasticSite[];
+  /** All that holds the network back, in one sum; null, the default, where nobody added it up. */
+  readonly regularization?: RegularizationBudget | null;
   /** Taken from the recipe's section unless given. */
   readonly optimizer?: NamedPart | null;
   readonly schedule?: NamedPart | null;
@@ -111,6 +114,7 @@ export async function firstRecord(start: RunStart): Promise<RunRecord> {
     model: start.model,
     policy: start.policy ?? null,
     stochasticity: [...(start.stochasticity ?? [])],
+    regularization: start.regularization ?? null,
     optimizer: start.optimizer ?? sectionOf(recipe, 'optimizer'),
     schedule: start.schedule ?? sectionOf(recipe, 'schedule'),
     algorithms: [],

@@ -154,7 +154,7 @@ export class PassRunner implements Disposable {
       );
       if (mustProve) this.#remember(run.length, parts !== null);
       if (parts === null) return this.#oneByOne('passes together differ in the last bits');
-      this.#most = Math.max(this.#most, parts.length);
+      this.#most = Math.max(this.#most, run.length);
       return parts;
     } catch (error) {
       if (isOutOfMemory(error) && passes.length > 1) {

@@ -15,12 +15,6 @@ export function medianDeviation(values: readonly number[]): number {
   return median(values.map((value) => Math.abs(value - middle)));
 }
 
-/** Standard deviation, `√(Σ (x − mean)² / (n − 1))`; NaN of fewer than two. */
-export function deviation(values: readonly number[]): number {
-  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
-  return Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (values.length - 1));
-}
-
 /** Standard deviation around the straight line through evenly spaced numbers, `√(Σ r² / (n − 2))`; NaN of fewer than three. */
 export function deviationFromLine(values: readonly number[]): number {
   const n = values.length;

@@ -1,5 +1,5 @@
 import { ShallowsError, shown } from '../../errors.js';
-import { deviation, deviationFromLine, MAD_TO_STD, median, medianDeviation } from './order.js';
+import { deviationFromLine, MAD_TO_STD, median, medianDeviation } from './order.js';
 import { Trend, type TrendState } from './trend.js';
 
 /** A loss far above the trend of those before it. */
@@ -21,7 +21,7 @@ export interface StabilityReport {
   /** Losses that were read back and finite. */
   readonly readings: number;
   readonly nonFinite: number;
-  /** Standard deviation of the detrended loss over the last window; null before ten readings. */
+  /** Standard deviation of the detrended loss over the last window; null before eleven readings. */
   readonly std: number | null;
   /** The mean of that over all windows of the run. */
   readonly meanStd: number | null;
@@ -74,7 +74,8 @@ const EPOCHS = 5;
  * Training stability, from losses that come one by one; memory does not grow with the run.
  *
  * - residual: `x − trend before x`, the trend being an exponential average of decay 0.98, without the bias of its start;
- * - deviation: the standard deviation of the last 50 residuals;
+ * - deviation: the standard deviation of the last 50 residuals around their line, which takes away how far the trend lags behind; of
+ *   a run of fewer than 100, of the later half of its residuals, so that the fall of its start is no spread;
  * - spike: a residual above `median + 6 · 1.4826 · MAD` of the 50 before it (and above the median by a thousandth of the trend,
  *   where those are all but equal);
  * - divergence: a loss that is not finite, or a trend above 3 × its lowest value.
@@ -140,7 +141,7 @@ export class StabilityMeter {
     return {
       readings: count,
       nonFinite: this.#nonFinite,
-      std: this.#residuals.length < LEAST ? null : deviation(this.#residuals),
+      std: this.#residuals.length < LEAST ? null : deviationFromLine(this.#residuals.slice(-this.#later())),
       meanStd: this.#stds.count === 0 ? null : this.#stds.sum / this.#stds.count,
       epochStd: Number.isFinite(epochStd) ? epochStd : null,
       spikes: this.#spikes,
@@ -182,6 +183,11 @@ export class StabilityMeter {
     this.#norms = { ...state.norms };
   }
 
+  /** How many residuals the last deviation is taken of: the later half of all, ten at least and a window at most. */
+  #later(): number {
+    return Math.min(this.#options.window, Math.max(LEAST, Math.ceil((this.#trend.count - 1) / 2)));
+  }
+
   #spikeOf(batch: number, loss: number): Spike | null {
     const trend = this.#trend.value;
     if (trend === null || this.#residuals.length < LEAST) return null;
@@ -197,7 +203,7 @@ export class StabilityMeter {
     const trend = this.#trend.add(loss);
     if (this.#residuals.length === window) {
       const { sum, count } = this.#stds;
-      this.#stds = { sum: sum + deviation(this.#residuals), count: count + 1 };
+      this.#stds = { sum: sum + deviationFromLine(this.#residuals), count: count + 1 };
     }
     if (this.#trend.count < LEAST) return;
     this.#best = Math.min(this.#best ?? trend, trend);

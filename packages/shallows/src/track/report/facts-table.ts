@@ -153,7 +153,7 @@ function optionsText(options: NamedPart['options']): string {
 }
 
 function scalar(value: unknown): string {
-  if (Array.isArray(value)) return value.map(scalar).join(', ');
+  if (Array.isArray(value)) return value.length === 0 ? 'none' : value.map(scalar).join(', ');
   return typeof value === 'object' && value !== null ? JSON.stringify(value) : String(value);
 }
 

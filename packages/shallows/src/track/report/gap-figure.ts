@@ -7,6 +7,7 @@ import type { History } from './history.js';
 import { type Content, html } from './html.js';
 import { epochScale } from './scales.js';
 
+const WARN = 0.02;
 const ALERT = 0.03;
 const Z_ONE_SIDED = 1.645;
 
@@ -112,7 +113,10 @@ function verdictLine({ last, label, words }: History, several: boolean): Content
   const least = words.size(Math.max(0, atLeast));
   const said = {
     unknown: 'three evaluations are needed for a verdict',
-    fine: 'chance, or too small to matter',
+    fine:
+      atLeast > WARN
+        ? `at least ${least} of it are no chance, but not yet in three evaluations in a row`
+        : 'chance, or too small to matter',
     warn: `at least ${least} of it are no chance, in the last three evaluations`,
     alert: `an alert: at least ${least} of it are no chance, in the last three evaluations`,
   }[verdict];

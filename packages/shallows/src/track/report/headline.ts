@@ -88,7 +88,7 @@ const rows: readonly Row[] = [
   },
   {
     name: 'Spread of the training loss',
-    note: 'last 50 readings, without trend',
+    note: 'at the end, without trend',
     cell: ({ summary: { stability } }) => stability.std !== null && significant(stability.std),
     delta: { of: ({ summary }) => summary.stability.std, as: times },
   },

@@ -63,7 +63,7 @@ function metricFigures(histories: readonly History[]): Figure[] {
       title,
       description: `${noun} on the validation set and on training rows, both in evaluation mode, over the epochs`,
       legend: curveKeys(judged, histories.length > 1),
-      caption: 'Both sets without augmentation, in evaluation mode: every block runs.',
+      caption: `Both sets without augmentation, in evaluation mode: ${judged.some(({ sites }) => sites > 0) ? 'every block runs' : 'nothing is dropped'}.`,
       draw: judged.some(({ evaluations }) => evaluations.length > 0)
         ? evaluationCurves(judged, ({ primary }): Pair => [scale * primary.train, scale * primary.validation], {
             label: unit === '' ? noun : unit,

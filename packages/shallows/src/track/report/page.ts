@@ -2,6 +2,7 @@ import { JSDOM } from 'jsdom';
 import { ShallowsError } from '../../errors.js';
 import { grouped, span } from '../format.js';
 import type { RunData } from '../run-data.js';
+import { budgetTables } from './budget-table.js';
 import { calibrationFigures } from './calibration-figures.js';
 import { depthFigures } from './depth-figures.js';
 import { configurationTable, environmentTable } from './facts-table.js';
@@ -67,6 +68,7 @@ ${siteTables(histories)}`,
 }
 ${uncertaintySection(histories, drawn)}
 ${section('Time', html`<div class="grid">${drawn([...timeFigures(histories), spendingFigure(histories)])}</div>`)}
+${histories.some(({ run }) => run.record.regularization !== null) && section('Regularization', budgetTables(histories))}
 ${section('Configuration', configurationTable(histories))}
 ${section('Environment', html`<div class="card">${environmentTable(histories)}</div>`)}
 <footer>Made by Shallows ${runs[0]?.record.versions.shallows} from run.json and journal.jsonl. Nothing on this page is loaded from elsewhere.</footer>

@@ -160,6 +160,11 @@ describe('a report of one run', () => {
     const siteName = (i: number): string => `blocks.${String(i >> 1)}.${kinds[i % 2] ?? ''}`;
     const page = await reportOf({ sites: 24, kinds, siteName, unit: 'row', epochs: 20 });
     expect(namesOf(page)).toHaveLength(24);
+    for (const id of ['step-time', 'step-times']) {
+      const said = page.document.querySelector(`#${id}`)?.textContent;
+      expect(said).toContain('branches');
+      expect(said).not.toContain('blocks');
+    }
     expect(namesOf(page)[3]).toMatch(/^run, blocks\.1\.mlp: ran in \d+\.\d % of 640 samples, \d+\.\d % requested$/);
     expect(page.document.querySelector('#survival h3')?.textContent).toBe('Survival of each branch');
     expect(page.document.querySelector('#survival .legend')?.textContent).toMatch(/^attentionmlprequested/);

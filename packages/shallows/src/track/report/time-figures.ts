@@ -1,10 +1,10 @@
 import { areaY, dot, line, lineY, type Markish, ruleX, ruleY } from '@observablehq/plot';
-import { grouped, span } from '../format.js';
+import { type Counted, grouped, siteNoun, span } from '../format.js';
 import { axes } from './axes.js';
 import type { Figure, Key } from './figure.js';
 import type { History, StepPoint } from './history.js';
 import { type Content, html } from './html.js';
-import { epochScale } from './scales.js';
+import { epochScale, extent } from './scales.js';
 import { median, quantile, theilSen, thinned } from './statistics.js';
 
 const NO_STEP = 'No training step yet.';
@@ -26,24 +26,27 @@ function scatterFigure(timed: readonly History[], ceiling: number): Figure {
     (sum, { steps }) => sum + steps.filter(({ durationMs }) => durationMs > ceiling).length,
     0,
   );
-  // Where all steps ran as many blocks, a strip of dots says nothing; over time they show pauses and warming up.
-  const vary = new Set(timed.flatMap(({ steps }) => steps.map(({ active }) => active))).size > 1;
-  if (!vary && timed.length > 0) return overTimeFigure(timed, ceiling, slower);
+  // Where all steps ran as many blocks, to less than one, a strip of dots says nothing; over time they show pauses and warming up.
+  const [fewest, most] = extent(timed.flatMap(({ steps }) => steps.map(({ active }) => active)));
+  if (most - fewest < 1 && timed.length > 0) return overTimeFigure(timed, ceiling, slower, most > fewest);
   const shown = timed.map((history) => {
     const points = thinned(history.steps, DOTS).map(({ active, durationMs }) => ({ x: active, y: durationMs }));
     return { ...history, points: points.filter(({ y }) => y <= ceiling), fit: theilSen(points) };
   });
   const actives = shown.flatMap(({ points }) => points.map(({ x }) => x));
+  // Dots of whole numbers would lie on each other; the means that rows have lie apart already.
+  const whole = actives.every(Number.isInteger);
+  const { many } = nounOf(timed);
   return {
     id: 'step-time',
-    title: 'Time of a step against its active blocks',
-    description: 'milliseconds of a training step against the number of blocks that ran in it, with a line fitted',
+    title: `Time of a step against its active ${many}`,
+    description: `milliseconds of a training step against the number of ${many} that ran in it, with a line fitted`,
     height: 300,
     legend: timed.length > 1 ? timed.map(({ label, colour }): Key => ({ label, colour, shape: 'dot' })) : [],
     caption: [
       shown.map(
-        ({ label, fit }) =>
-          fit && html`<span class="line">${timed.length > 1 ? `${label}: ` : ''}${costText(fit.slope)}</span>`,
+        ({ label, fit, noun }) =>
+          fit && html`<span class="line">${timed.length > 1 ? `${label}: ` : ''}${costText(fit.slope, noun)}</span>`,
       ),
       slowerText(slower),
       shown.some(({ fit }) => fit !== null) && 'The line is a Theil–Sen fit.',
@@ -55,10 +58,10 @@ function scatterFigure(timed: readonly History[], ceiling: number): Figure {
             x: { domain: [Math.min(...actives) - 0.6, Math.max(...actives) + 0.6] },
             y: { domain: [0, ceiling], nice: true },
             marks: [
-              ...axes({ x: 'active blocks', y: 'ms', counts: true, yOptions: { ticks: 5 } }),
+              ...axes({ x: `active ${many}`, y: 'ms', counts: true, yOptions: { ticks: 5 } }),
               ...shown.flatMap(({ points, colour, fit }): Markish[] => [
                 dot(points, {
-                  x: (_: unknown, i: number) => (points[i]?.x ?? 0) + spread(i),
+                  x: (_: unknown, i: number) => (points[i]?.x ?? 0) + (whole ? spread(i) : 0),
                   y: 'y',
                   r: 1.8,
                   fill: colour,
@@ -74,14 +77,17 @@ function scatterFigure(timed: readonly History[], ceiling: number): Figure {
   };
 }
 
-function overTimeFigure(timed: readonly History[], ceiling: number, slower: number): Figure {
+function overTimeFigure(timed: readonly History[], ceiling: number, slower: number, about: boolean): Figure {
   return {
     id: 'step-time',
     title: 'Time of a step',
     description: 'milliseconds of a training step over the epochs',
     height: 300,
     legend: timed.length > 1 ? timed.map(({ label, colour }): Key => ({ label, colour, shape: 'dot' })) : [],
-    caption: ['All steps ran as many blocks. ', slowerText(slower)],
+    caption: [
+      timed.some(({ sites }) => sites > 0) && `All steps ran ${about ? 'about ' : ''}as many ${nounOf(timed).many}. `,
+      slowerText(slower),
+    ],
     draw: () => ({
       x: epochScale(timed),
       y: { domain: [0, ceiling], nice: true },
@@ -103,10 +109,15 @@ function slowerText(slower: number): string {
   return slower === 0 ? '' : `${grouped(slower)} slower ${slower === 1 ? 'step is' : 'steps are'} not shown. `;
 }
 
-function costText(slope: number): string {
+/** Blocks, or branches where a block of any run has several. */
+function nounOf(histories: readonly History[]): Counted {
+  return (histories.find(({ noun }) => noun.one === 'branch') ?? histories[0])?.noun ?? siteNoun([]);
+}
+
+function costText(slope: number, { one, many }: Counted): string {
   return slope > 0
-    ? `an active block takes about ${span(slope)} of a step.`
-    : 'steps with more active blocks took no longer.';
+    ? `an active ${one} takes about ${span(slope)} of a step.`
+    : `steps with more active ${many} took no longer.`;
 }
 
 /** Moves dots of one number of blocks apart: the golden ratio's multiples fill an interval evenly. */
@@ -137,7 +148,7 @@ function distributionFigure(timed: readonly History[], ceiling: number): Figure 
       timed.length > 1
         ? 'Step times of the runs'
         : groups.length > 1
-          ? 'Step times with and without dropped blocks'
+          ? `Step times with and without dropped ${nounOf(timed).many}`
           : 'Step times',
     description: 'how the durations of training steps are distributed',
     height: 300,
@@ -162,12 +173,12 @@ function groupsOf(timed: readonly History[]): Group[] {
     return timed.map(({ label, colour, steps }) => ({ label, colour, durations: durations(steps) }));
   const groups = [
     {
-      label: 'some blocks dropped',
+      label: `some ${only.noun.many} dropped`,
       colour: only.colour,
       durations: durations(only.steps.filter(({ active }) => active < only.sites)),
     },
     {
-      label: 'all blocks ran',
+      label: only.sites > 0 ? `all ${only.noun.many} ran` : 'all steps',
       colour: 'var(--muted)',
       durations: durations(only.steps.filter(({ active }) => active >= only.sites)),
     },

@@ -85,6 +85,7 @@ describe('runs of other tasks', () => {
     expect(page.rows.get('Validation RMSE')?.[0]).toMatch(/^[\d.]+$/);
     expect(page.rows.has('Blocks active')).toBe(false);
     expect(page.rows.has('Forward work skipped')).toBe(false);
+    for (const id of ['metric', 'step-time', 'step-times']) expect(textOf(page, `#${id}`)).not.toContain('block');
   });
 
   test('a language model beside pictures: a picture for each metric, and no difference of the two', async () => {
