@@ -27,7 +27,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   shallows::registerRuntime(env, exports);
   shallows::registerResidual();
   shallows::registerKeyed();
-  shallows::registerBatchNorm();
+  shallows::registerBatchNorm(env, exports);
 #ifdef SHALLOWS_DISTRIBUTED
   shallows::registerDistributed(env, exports);
 #endif

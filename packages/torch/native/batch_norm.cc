@@ -4,6 +4,7 @@
 #include <torch/csrc/autograd/saved_variable.h>
 #include <torch/library.h>
 
+#include <atomic>
 #include <mutex>
 #include <optional>
 
@@ -17,6 +18,9 @@ namespace {
 
 using torch::autograd::SavedVariable;
 using torch::autograd::variable_list;
+
+// Whether the loops of our own are taken where they can be.
+std::atomic<bool> ownLoops{true};
 
 struct BatchNormBackward final : torch::autograd::Node {
   BatchNormBackward(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, const ChannelStats& stats,
@@ -101,7 +105,7 @@ at::Tensor batchNorm(const at::Tensor& x, const at::Tensor& weight, const at::Te
   const bool stored = runningMean.has_value() && runningMean->defined();
   TORCH_CHECK(stored == (runningVar.has_value() && runningVar->defined()),
               "expected both running statistics or neither, got one - give running_mean and running_var");
-  const bool kernel = hasBatchNormKernel(x) && fits(x, weight) && fits(x, bias) && !x._fw_grad(0).defined() &&
+  const bool kernel = ownLoops.load(std::memory_order_relaxed) && hasBatchNormKernel(x) && fits(x, weight) && fits(x, bias) && !x._fw_grad(0).defined() &&
                       !weight._fw_grad(0).defined() && !bias._fw_grad(0).defined();
   if (!kernel) {
     at::Tensor y = at::batch_norm(x, weight, bias, runningMean, runningVar, true, momentum, eps, true);
@@ -130,9 +134,15 @@ void define(torch::Library& library) {
   library.impl("batch_norm", torch::dispatch(c10::DispatchKey::Autograd, TORCH_FN(batchNorm)));
 }
 
+// setFusedBatchNorm(value): whether the loops of our own are taken. Before: the value until now.
+Napi::Value setFusedBatchNorm(const Napi::CallbackInfo& info) {
+  return Napi::Boolean::New(info.Env(), ownLoops.exchange(info[0].ToBoolean().Value()));
+}
+
 }  // namespace
 
-void registerBatchNorm() {
+void registerBatchNorm(Napi::Env env, Napi::Object exports) {
+  exports.Set("setFusedBatchNorm", Napi::Function::New(env, setFusedBatchNorm));
   static std::once_flag once;
   std::call_once(once, [] {
     // A process that saw the addon built again may have loaded two of them; the operators are those of the first.

@@ -1,8 +1,10 @@
 // Batch normalisation in training, with the relu that follows, as an operator of the dispatcher.
 #pragma once
 
+#include <napi.h>
+
 namespace shallows {
 
-void registerBatchNorm();
+void registerBatchNorm(Napi::Env env, Napi::Object exports);
 
 }  // namespace shallows

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { type DType, grad, ops, setNumThreads, type Tensor, tensor, trace, zeros } from './index.js';
+import { type DType, grad, ops, setFusedBatchNorm, setNumThreads, type Tensor, tensor, trace, zeros } from './index.js';
 
 const { batch_norm } = ops.shallows;
 
@@ -121,6 +121,22 @@ test('with relu it gives the bits of relu after it, forward and backward', () =>
         expect(each?.equal(after.gradients[i] as Tensor)).toBe(true);
       });
     }
+  }
+});
+
+test("libtorch's own loops, where they are asked for, bit for bit", () => {
+  expect(setFusedBatchNorm(false)).toBe(true);
+  try {
+    const [found, expected] = [ours, libtorch].map((each) => run([4, 3, 8, 8], 'float32', each(true))) as [
+      Outcome,
+      Outcome,
+    ];
+    expect(found.y.equal(expected.y)).toBe(true);
+    found.gradients.forEach((each, i) => {
+      expect(each?.equal(expected.gradients[i] as Tensor)).toBe(true);
+    });
+  } finally {
+    expect(setFusedBatchNorm(true)).toBe(false);
   }
 });
 

@@ -47,6 +47,16 @@ export function emptyCache(): void {
   native().emptyCache();
 }
 
+/**
+ * Whether batch normalisation in training takes this package's loops on the CPU (as it does from the start) or libtorch's.
+ * They form their sums in another order; with libtorch's a network trains bit for bit as in PyTorch, more slowly.
+ *
+ * @returns what was set before
+ */
+export function setFusedBatchNorm(value: boolean): boolean {
+  return native().setFusedBatchNorm(value);
+}
+
 /** Versions and build settings of libtorch. */
 export interface TorchVersion {
   readonly libtorch: string;
