@@ -4,10 +4,12 @@ export interface Arguments {
   readonly json: boolean;
   readonly quick: boolean;
   readonly writeDocs: boolean;
+  /** Whether `torch.compile` runs beside eager PyTorch: it takes minutes to compile a network. */
+  readonly compile: boolean;
   readonly threads: readonly number[];
 }
 
-const flags = ['--json', '--quick', '--write-docs', '--threads 1', '--threads 2'] as const;
+const flags = ['--json', '--quick', '--write-docs', '--compile', '--threads 1', '--threads 2'] as const;
 
 /**
  * @param known the benchmarks, which all run where none is named
@@ -38,6 +40,7 @@ export function parseArguments(args: readonly string[], known: readonly string[]
     json: given.has('--json'),
     quick: given.has('--quick'),
     writeDocs: given.has('--write-docs'),
+    compile: given.has('--compile'),
     // A trial need not run everything twice.
     threads: threads ?? (given.has('--quick') ? [2] : [1, 2]),
   };

@@ -6,6 +6,8 @@ export interface Context {
   readonly python: string | null;
   /** Whether everything is only tried: the least work that shows that it runs, no figures to keep. */
   readonly quick: boolean;
+  /** Whether `torch.compile` runs too, where it works. */
+  readonly compile: boolean;
   /** Numbers of threads of an operator. */
   readonly threads: readonly number[];
   /** A folder for files of the benchmark, empty at first. */

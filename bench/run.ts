@@ -14,13 +14,13 @@ import { type Result, readResult, resultsFolder, writeResult } from './results.j
 
 const page = fileURLToPath(new URL('../../docs/performance.md', import.meta.url));
 
-async function run(benchmark: Benchmark, python: string | null, { quick, json, threads }: Arguments): Promise<Result> {
+async function run(benchmark: Benchmark, python: string | null, { quick, compile, json, threads }: Arguments): Promise<Result> {
   const folder = mkdtempSync(join(tmpdir(), 'shallows-bench-'));
   const begin = performance.now();
   const tell = (text: string): void => void process.stderr.write(`${benchmark.name}: ${text}\n`);
   try {
     const origin = originOf(python);
-    const rows = await benchmark.run({ python, quick, threads, folder, tell });
+    const rows = await benchmark.run({ python, quick, compile, threads, folder, tell });
     const result = { name: benchmark.name, origin, rows };
     if (!json) show(benchmark, result, { ms: performance.now() - begin, quick });
     return result;

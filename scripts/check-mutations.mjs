@@ -11,7 +11,8 @@ const depth = 'packages/shallows/src/depth';
 /** Each: what breaks, where, the text that is there once, what stands there instead. */
 const mutations = [
   ['scale', `${depth}/plan/plan.ts`, 'return 1 / (1 - drop);', 'return 1 / (1 - drop / 2);'],
-  ['scale-missing', `${depth}/plan/partial.ts`, 'scale === 1 ? add.call', 'scale !== 0 ? add.call'],
+  ['scale-missing', `${depth}/plan/partial.ts`, 'if (scale === 1) return add', 'if (scale !== 0) return add'],
+  ['scale-missing-relu', `${depth}/plan/partial.ts`, '0, scale], { rectify', '0, 1], { rectify'],
   ['realised-scale', `${depth}/plan/plan.ts`, "'realised' ? realised : 1", "'realised' ? 1 : realised"],
   ['schedule-index', `${depth}/policy/schedule.ts`, 'drop * ((v + 1) / count)', 'drop * (v / count)'],
   ['linspace-end', `${depth}/policy/schedule.ts`, 'drop * (v / (count - 1))', 'drop * (v / count)'],

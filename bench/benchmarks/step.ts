@@ -45,8 +45,8 @@ export const step: Benchmark<Comparison> = {
 };
 
 function runWork(context: Context, { network, title, steps }: Work, threads: number): Comparison[] {
-  const { python, quick, tell } = context;
-  const [warmup, repeats, rounds] = quick ? [1, 1, 1] : [2, steps, 5];
+  const { python, quick, compile, tell } = context;
+  const [warmup, repeats, rounds] = quick ? [1, 1, 1] : [2, steps, 3];
   if (!quick) tell(`${title}, ${threads} threads: choosing set-ups`);
   const own = quick ? { channelsLast: false, fused: true } : runJson(ours('choose', network, threads, 3));
   const choosing = quick ? null : peer(python, 'choose', network, threads, 3);
@@ -66,7 +66,7 @@ function runWork(context: Context, { network, title, steps }: Work, threads: num
         ? []
         : [
             side(EAGER_KEEPING, theirs, { options: { env: keepsMemory } }),
-            side(COMPILED, { ...theirs, compile: true }, { options: { timeoutMs: COMPILE_TIMEOUT } }),
+            ...(compile ? [side(COMPILED, { ...theirs, compile: true }, { options: { timeoutMs: COMPILE_TIMEOUT } })] : []),
           ]),
     ],
   });

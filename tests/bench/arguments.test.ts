@@ -6,14 +6,14 @@ const known = ['dispatch', 'step'];
 test('all benchmarks and both numbers of threads unless told', () => {
   expect(parseArguments([], known)).toEqual({
     ...{ names: known, threads: [1, 2] },
-    ...{ json: false, quick: false, writeDocs: false },
+    ...{ json: false, quick: false, writeDocs: false, compile: false },
   });
 });
 
 test('names and flags in any order', () => {
   expect(parseArguments(['--quick', 'step', '--threads', '2', '--json'], known)).toEqual({
     ...{ names: ['step'], threads: [2] },
-    ...{ json: true, quick: true, writeDocs: false },
+    ...{ json: true, quick: true, writeDocs: false, compile: false },
   });
 });
 

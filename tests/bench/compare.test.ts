@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { type Comparison, compare, comparisonGoal, comparisonTables, type Side } from '../../bench/comparison.js';
 import type { Command } from '../../bench/interleave.js';
 
-const context = { python: null, quick: true, threads: [1], folder: '', tell: () => undefined };
+const context = { python: null, quick: true, compile: false, threads: [1], folder: '', tell: () => undefined };
 const says = (figures: object): Command => [
   process.execPath,
   '-e',
