@@ -14,7 +14,11 @@ import { type Result, readResult, resultsFolder, writeResult } from './results.j
 
 const page = fileURLToPath(new URL('../../docs/performance.md', import.meta.url));
 
-async function run(benchmark: Benchmark, python: string | null, { quick, compile, json, threads }: Arguments): Promise<Result> {
+async function run(
+  benchmark: Benchmark,
+  python: string | null,
+  { quick, compile, json, threads }: Arguments,
+): Promise<Result> {
   const folder = mkdtempSync(join(tmpdir(), 'shallows-bench-'));
   const begin = performance.now();
   const tell = (text: string): void => void process.stderr.write(`${benchmark.name}: ${text}\n`);

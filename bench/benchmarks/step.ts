@@ -66,7 +66,9 @@ function runWork(context: Context, { network, title, steps }: Work, threads: num
         ? []
         : [
             side(EAGER_KEEPING, theirs, { options: { env: keepsMemory } }),
-            ...(compile ? [side(COMPILED, { ...theirs, compile: true }, { options: { timeoutMs: COMPILE_TIMEOUT } })] : []),
+            ...(compile
+              ? [side(COMPILED, { ...theirs, compile: true }, { options: { timeoutMs: COMPILE_TIMEOUT } })]
+              : []),
           ]),
     ],
   });
