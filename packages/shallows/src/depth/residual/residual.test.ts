@@ -191,6 +191,23 @@ describe('activation', () => {
     expect(values(x)).toEqual([1, -2]);
   });
 
+  test("'relu' is formed with the sum in training, with its scale, forward and backward", () => {
+    class Relu extends Scaled {
+      readonly activation = 'relu';
+    }
+    const block = new Relu([-3, 1, 2]);
+    const { kept } = bound(block, { drop: 0.5, schedule: 'uniform' });
+    const x = tensor([1, -2, 3], { requiresGrad: true });
+    const { result, calls } = trace(() => residual(block, x, kept));
+    expect(calls.map(({ op }) => op)).toEqual(['aten::mul', 'shallows::join_window']);
+    // relu(x + 2 · weight · x)
+    expect(values(result)).toEqual([0, 0, 15]);
+    result.sum().backward();
+    expect(values(x.grad)).toEqual([0, 0, 5]);
+    expect(values(block.weight.grad)).toEqual([0, 0, 6]);
+    expect(values(residual(block, x))).toEqual([0, 0, 9]);
+  });
+
   test('follows a projected shortcut where the branch is dropped', () => {
     class Projected extends Rectified {
       override shortcut(x: Tensor): Tensor {
