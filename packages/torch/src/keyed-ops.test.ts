@@ -124,10 +124,16 @@ describe('keyed_dropout', () => {
     ).toBe(true);
   });
 
-  test('is one operator, and holds nothing of the batch for the backward pass', () => {
-    const x = sine(100).requiresGrad_();
-    const { calls } = trace(() => keyed_dropout(x, [1, 2], 0.5));
+  test('is one operator, and needs neither its input nor its result for the backward pass', () => {
+    const leaf = sine(100).requiresGrad_();
+    const x = leaf.mul(2);
+    const { result: y, calls } = trace(() => keyed_dropout(x, [1, 2], 0.5));
     expect(calls.map(({ op }) => op)).toEqual(['shallows::keyed_dropout']);
+    // Autograd would notice a change of what it kept.
+    x.add_(1);
+    y.add_(1);
+    const [gradient] = grad(y.sum(), [leaf]);
+    expect(numbers(gradient as Tensor)).toEqual(numbers(keyed_mask([1, 2], 0.5, [100])).map((kept) => 4 * kept));
   });
 });
 

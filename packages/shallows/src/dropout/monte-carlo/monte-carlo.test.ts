@@ -134,6 +134,22 @@ describe('monteCarlo', () => {
     expect(result.stopped).toBe('passes');
   });
 
+  test('that passes together are passes alone is proved once for what runs, and again where something else runs', () => {
+    const model = plain(new Linear(6, 16, { key }), new Dropout(0.4), new Linear(16, 3, { key }), new Dropout(0.4));
+    nameDropouts(model);
+    const calls = (given = x, sites?: readonly string[]): number => {
+      using result = monteCarlo(model, given, { passes: 10, seed: 1, ...(sites === undefined ? {} : { sites }) });
+      return result.facts.calls;
+    };
+    // Pass 0, nine together with pass 0 in the place of one, and that one; then pass 0 and nine together.
+    expect([calls(), calls()]).toEqual([3, 2]);
+    expect([calls(x, ['3']), calls(x, ['3'])]).toEqual([3, 2]);
+    expect([calls(x.narrow(0, 0, 7)), calls()]).toEqual([3, 2]);
+    model.to({ dtype: 'float64' });
+    const wide = x.to('float64');
+    expect([calls(wide), calls(wide)]).toEqual([3, 2]);
+  });
+
   test('the answer to a request does not depend on the batch around it', () => {
     const model = head();
     const requests = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'];

@@ -14,7 +14,7 @@ export interface RunnerOptions {
   /** Whose verdicts are remembered. */
   readonly model: AnyModule;
   readonly rows: number;
-  /** The shape of what goes in: with the number of passes and threads it decides which kernels run. */
+  /** The shape of what goes in. */
   readonly shape: readonly number[];
   readonly keys: MaskKeys;
   readonly depth: RandomDepth;
@@ -42,7 +42,7 @@ export interface PassFacts {
   readonly why: string | null;
 }
 
-/** Whether passes that ran together gave what they give alone, by the size of the calls: neither is tried again. */
+/** Whether passes that ran together gave what they give alone, by all that decides which kernels run: it is not tried again. */
 const verdicts = new WeakMap<AnyModule, Map<string, boolean>>();
 
 /**
@@ -60,6 +60,8 @@ export class PassRunner implements Disposable {
   #calls = 0;
   #most = 1;
   #isUnkeyed = false;
+  /** The dtype and the device of what comes out. */
+  #kind = '';
   #why: string | null = null;
 
   constructor(options: RunnerOptions) {
@@ -76,6 +78,7 @@ export class PassRunner implements Disposable {
     const { result, calls } = noGrad(() =>
       trace(() => this.#whole(() => this.#replay.record(() => this.#forward([0])))),
     );
+    this.#kind = `${result.dtype} ${result.device}`;
     this.#isUnkeyed = calls.some(drawsUnkeyed);
     if (this.#places === 0 && !this.#isUnkeyed) throw nothingRandom(this.#options);
     this.#before = this.#replay.isMarked && !this.#isUnkeyed ? this.#replay.length : 0;
@@ -180,8 +183,10 @@ export class PassRunner implements Disposable {
     verdicts.set(model, known.set(this.#size(passes), isEqual));
   }
 
+  /** What runs in a call: other random places leave other operators after the first of them. */
   #size(passes: number): string {
-    return `${this.#options.shape.join('×')}, ${passes} passes, ${getNumThreads()} threads`;
+    const rest = `${this.#after} operators from ${this.#split ?? 'the start'}`;
+    return `${this.#options.shape.join('×')} ${this.#kind}, ${passes} passes, ${rest}, ${getNumThreads()} threads`;
   }
 
   /** Runs what follows the first random place; all of it where what comes before is not remembered. */
