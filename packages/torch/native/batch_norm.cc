@@ -2,7 +2,6 @@
 
 #include <ATen/ATen.h>
 #include <torch/csrc/autograd/saved_variable.h>
-#include <torch/library.h>
 
 #include <atomic>
 #include <mutex>
@@ -10,6 +9,7 @@
 
 #include "batch_norm_kernels.h"
 #include "frame.h"
+#include "library.h"
 #include "node.h"
 #include "rows.h"
 
@@ -22,8 +22,8 @@ using torch::autograd::variable_list;
 // Whether the loops of our own are taken where they can be.
 std::atomic<bool> ownLoops{true};
 
-struct BatchNormBackward final : torch::autograd::Node {
-  BatchNormBackward(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, const ChannelStats& stats,
+struct BatchNormNode final : torch::autograd::Node {
+  BatchNormNode(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, const ChannelStats& stats,
                     double eps, bool relu)
       : x(x, false), weight(weight, false), bias(bias, false), mean(stats.mean), inverse(stats.inverse), eps(eps),
         relu(relu) {}
@@ -40,7 +40,7 @@ struct BatchNormBackward final : torch::autograd::Node {
     if (!gradient.defined()) return {at::Tensor(), at::Tensor(), at::Tensor()};
     const at::Tensor input = x.unpack(), gamma = weight.unpack(), beta = bias.unpack();
     if (at::GradMode::is_enabled()) return differentiable(gradient, input, gamma, beta);
-    gradient = gradient.contiguous();
+    gradient = gradient.contiguous(input.suggest_memory_format());
     at::Tensor dx;
     if (task_should_compute_output(0)) dx = isUnshared(gradient) ? gradient : at::empty_like(input);
     const at::Tensor dWeight = at::empty_like(mean), dBias = at::empty_like(mean);
@@ -122,16 +122,16 @@ at::Tensor batchNorm(const at::Tensor& x, const at::Tensor& weight, const at::Te
       move(*runningVar, stats->variance, momentum);
     }
   }
-  record<BatchNormBackward>({y}, std::tie(x, weight, bias), x, weight, bias, *stats, eps, relu);
+  record<BatchNormNode>({y}, std::tie(x, weight, bias), x, weight, bias, *stats, eps, relu);
   return y;
 }
 
 void define(torch::Library& library) {
-  library.def(
+  defineWithGradient(
+      library,
       "batch_norm(Tensor x, Tensor weight, Tensor bias, Tensor(a!)? running_mean, Tensor(b!)? running_var, float momentum, "
-      "float eps, *, bool relu=False) -> Tensor");
-  library.impl("batch_norm", torch::dispatch(c10::DispatchKey::CompositeExplicitAutograd, TORCH_FN(batchNorm)));
-  library.impl("batch_norm", torch::dispatch(c10::DispatchKey::Autograd, TORCH_FN(batchNorm)));
+      "float eps, *, bool relu=False) -> Tensor",
+      "batch_norm", TORCH_FN(batchNorm));
 }
 
 // setFusedBatchNorm(value): whether the loops of our own are taken. Before: the value until now.
@@ -143,13 +143,7 @@ Napi::Value setFusedBatchNorm(const Napi::CallbackInfo& info) {
 
 void registerBatchNorm(Napi::Env env, Napi::Object exports) {
   exports.Set("setFusedBatchNorm", Napi::Function::New(env, setFusedBatchNorm));
-  static std::once_flag once;
-  std::call_once(once, [] {
-    // A process that saw the addon built again may have loaded two of them; the operators are those of the first.
-    if (c10::Dispatcher::singleton().findSchema({"shallows::batch_norm", ""}).has_value()) return;
-    // Never freed: the dispatcher may be gone before it at the end of the process.
-    define(*new torch::Library(torch::Library::FRAGMENT, "shallows", std::nullopt, __FILE__, __LINE__));
-  });
+  defineOnce("shallows::batch_norm", define);
 }
 
 }  // namespace shallows

@@ -1,5 +1,4 @@
-// Batch normalisation of dense batches [N, C, …] in which each channel is read from memory once a pass and normalised while it
-// is still in the cache, with the relu that follows in the same loops.
+// Batch normalisation of dense batches [N, C, …], with the relu that follows in the same loops.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -15,11 +14,12 @@ struct ChannelStats {
   at::Tensor variance;
 };
 
-// Whether the loops take a tensor: float32 or float64 of the CPU, row-major, with enough elements side by side in a channel.
+// Whether the loops take a tensor: float32 or float64 of the CPU, row-major with enough elements side by side in a channel, or
+// with the channels side by side.
 bool hasBatchNormKernel(const at::Tensor& x);
 
-// y = weight · (x − μ) / √(σ² + ε) + bias, with μ and σ² of the batch, rectified where said. Sums of up to 1,024 elements are
-// formed in the dtype, sums of those in float64.
+// y = weight · (x − μ) / √(σ² + ε) + bias, with μ and σ² of the batch, rectified where said. Sums of up to 8,192 elements are
+// formed in the dtype, some of them side by side, sums of those in float64.
 ChannelStats batchNormKernel(const at::Tensor& y, const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
                              double eps, bool relu);
 

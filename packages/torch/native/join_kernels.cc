@@ -51,9 +51,8 @@ struct Loops {
   };
 
 #ifdef SHALLOWS_X86
-#define SHALLOWS_TWICE(A, B, C) ((A) * (B) + (C))
-SHALLOWS_LOOPS(FloatLoops, , float, SHALLOWS_TWICE)
-SHALLOWS_LOOPS(DoubleLoops, , double, SHALLOWS_TWICE)
+SHALLOWS_LOOPS(FloatLoops, , float, SHALLOWS_ROUND_TWICE)
+SHALLOWS_LOOPS(DoubleLoops, , double, SHALLOWS_ROUND_TWICE)
 SHALLOWS_LOOPS(WideFloatLoops, SHALLOWS_WIDE, float, __builtin_fmaf)
 SHALLOWS_LOOPS(WideDoubleLoops, SHALLOWS_WIDE, double, __builtin_fma)
 

@@ -1,14 +1,13 @@
 #include "keyed.h"
 
 #include <ATen/ATen.h>
-#include <torch/library.h>
 
 #include <cmath>
-#include <mutex>
 #include <optional>
 
 #include "frame.h"
 #include "keyed_kernels.h"
+#include "library.h"
 #include "node.h"
 
 namespace shallows {
@@ -97,21 +96,14 @@ at::Tensor keyedDropout(const at::Tensor& x, at::IntArrayRef keys, double rate) 
 void define(torch::Library& library) {
   library.def("keyed_mask(int[] keys, float rate, int[] size, *, ScalarType? dtype=None) -> Tensor");
   library.impl("keyed_mask", torch::dispatch(c10::DispatchKey::CompositeExplicitAutograd, TORCH_FN(keyedMask)));
-  library.def("keyed_dropout(Tensor x, int[] keys, float rate) -> Tensor");
-  library.impl("keyed_dropout", torch::dispatch(c10::DispatchKey::CompositeExplicitAutograd, TORCH_FN(keyedDropout)));
-  library.impl("keyed_dropout", torch::dispatch(c10::DispatchKey::Autograd, TORCH_FN(keyedDropout)));
+  defineWithGradient(library, "keyed_dropout(Tensor x, int[] keys, float rate) -> Tensor", "keyed_dropout",
+                     TORCH_FN(keyedDropout));
 }
 
 }  // namespace
 
 void registerKeyed() {
-  static std::once_flag once;
-  std::call_once(once, [] {
-    // A process that saw the addon built again may have loaded two of them; the operators are those of the first.
-    if (c10::Dispatcher::singleton().findSchema({"shallows::keyed_mask", ""}).has_value()) return;
-    // Never freed: the dispatcher may be gone before it at the end of the process.
-    define(*new torch::Library(torch::Library::FRAGMENT, "shallows", std::nullopt, __FILE__, __LINE__));
-  });
+  defineOnce("shallows::keyed_mask", define);
 }
 
 }  // namespace shallows

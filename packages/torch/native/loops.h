@@ -12,6 +12,7 @@
 #if defined(__x86_64__) && defined(__GNUC__)
 #define SHALLOWS_X86 1
 #define SHALLOWS_WIDE __attribute__((target("avx2,fma")))
+#define SHALLOWS_ROUND_TWICE(A, B, C) ((A) * (B) + (C))
 #endif
 
 namespace shallows {

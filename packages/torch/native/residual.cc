@@ -2,7 +2,6 @@
 
 #include <ATen/ATen.h>
 #include <torch/csrc/autograd/saved_variable.h>
-#include <torch/library.h>
 
 #include <algorithm>
 #include <cmath>
@@ -10,6 +9,7 @@
 #include <optional>
 
 #include "frame.h"
+#include "library.h"
 #include "node.h"
 #include "rows.h"
 
@@ -79,6 +79,12 @@ at::Tensor emptyRows(const at::Tensor& batch, int64_t count) {
   return at::empty(sizes, batch.options().memory_format(format));
 }
 
+// Whether two tensors differ in the order of their memory at most.
+bool isPlainLike(const at::Tensor& x, const at::Tensor& other) {
+  return x.layout() == at::kStrided && x.device() == other.device() && x.scalar_type() == other.scalar_type() &&
+         x.sizes() == other.sizes();
+}
+
 // The gradient of a join's shortcut is that of the sum itself, without a copy; behind a relu, in place where nobody else
 // holds it.
 struct Join : torch::autograd::Node {
@@ -100,6 +106,10 @@ struct Join : torch::autograd::Node {
     const bool wanted = task_should_compute_output(1);
     const at::Tensor sum = rectify == Rectify::none ? at::Tensor() : result.unpack(getptr());
     const bool plain = rectify == Rectify::none && (!wanted || scale == 1);
+    // One that comes in another order would take all below out of that of the batch.
+    if (sum.defined() && !at::GradMode::is_enabled() && hasKernels(sum, sum) && !hasKernels(gradient, sum) &&
+        isPlainLike(gradient, sum))
+      gradient = at::empty_like(sum).copy_(gradient);
     if (!plain && !at::GradMode::is_enabled() && hasKernels(gradient, sum.defined() ? sum : gradient) &&
         shortcutType == gradient.scalar_type() && branchType == gradient.scalar_type()) {
       if (const std::optional<RowMap> found = map(gradient)) {
@@ -356,29 +366,22 @@ at::Tensor joinMask(const at::Tensor& shortcut, const at::Tensor& branch, const 
 }
 
 void define(torch::Library& library) {
-  // The same functions with and without autograd: without it no input needs a gradient, and nothing is recorded.
-  const auto both = [&](const char* schema, const char* name, auto function) {
-    library.def(schema);
-    library.impl(name, torch::dispatch(c10::DispatchKey::CompositeExplicitAutograd, function));
-    library.impl(name, torch::dispatch(c10::DispatchKey::Autograd, function));
-  };
-  both("fork_window(Tensor(a) x, int start, int length) -> (Tensor(a), Tensor(a))", "fork_window", TORCH_FN(forkWindow));
-  both("fork_rows(Tensor(a) x, Tensor index) -> (Tensor, Tensor(a))", "fork_rows", TORCH_FN(forkRows));
-  both("join_window(Tensor shortcut, Tensor branch, int start, float scale, *, str rectify=\"none\") -> Tensor", "join_window", TORCH_FN(joinWindow));
-  both("join_rows(Tensor shortcut, Tensor branch, Tensor index, float scale, *, str rectify=\"none\") -> Tensor", "join_rows", TORCH_FN(joinRows));
-  both("join_mask(Tensor shortcut, Tensor branch, Tensor keep, float scale) -> Tensor", "join_mask", TORCH_FN(joinMask));
+  defineWithGradient(library, "fork_window(Tensor(a) x, int start, int length) -> (Tensor(a), Tensor(a))",
+                     "fork_window", TORCH_FN(forkWindow));
+  defineWithGradient(library, "fork_rows(Tensor(a) x, Tensor index) -> (Tensor, Tensor(a))",
+                     "fork_rows", TORCH_FN(forkRows));
+  defineWithGradient(library, "join_window(Tensor shortcut, Tensor branch, int start, float scale, *, str rectify=\"none\") -> Tensor",
+                     "join_window", TORCH_FN(joinWindow));
+  defineWithGradient(library, "join_rows(Tensor shortcut, Tensor branch, Tensor index, float scale, *, str rectify=\"none\") -> Tensor",
+                     "join_rows", TORCH_FN(joinRows));
+  defineWithGradient(library, "join_mask(Tensor shortcut, Tensor branch, Tensor keep, float scale) -> Tensor",
+                     "join_mask", TORCH_FN(joinMask));
 }
 
 }  // namespace
 
 void registerResidual() {
-  static std::once_flag once;
-  std::call_once(once, [] {
-    // A process that saw the addon built again may have loaded two of them; the operators are those of the first.
-    if (c10::Dispatcher::singleton().findSchema({"shallows::join_mask", ""}).has_value()) return;
-    // Never freed: the dispatcher may be gone before it at the end of the process.
-    define(*new torch::Library(torch::Library::FRAGMENT, "shallows", std::nullopt, __FILE__, __LINE__));
-  });
+  defineOnce("shallows::join_mask", define);
 }
 
 }  // namespace shallows

@@ -4,12 +4,12 @@
 #include <ATen/OpMathType.h>
 #include <c10/core/GradMode.h>
 #include <torch/csrc/autograd/saved_variable.h>
-#include <torch/library.h>
 
 #include <mutex>
 
 #include "frame.h"
 #include "group.h"
+#include "library.h"
 #include "node.h"
 
 namespace shallows {
@@ -147,21 +147,18 @@ at::Tensor syncBatchNorm(const at::Tensor& x, const at::Tensor& weight, const at
   return y;
 }
 
+void define(torch::Library& library) {
+  defineWithGradient(
+      library,
+      "sync_batch_norm(Tensor x, Tensor weight, Tensor bias, Tensor? running_mean, Tensor? running_var, float momentum, "
+      "float eps, int group, int layer) -> Tensor",
+      "sync_batch_norm", TORCH_FN(syncBatchNorm));
+}
+
 }  // namespace
 
 void registerSyncBatchNorm() {
-  static std::once_flag once;
-  std::call_once(once, [] {
-    // A process that saw the addon built again may have loaded two of them; the operator is that of the first.
-    if (c10::Dispatcher::singleton().findSchema({"shallows::sync_batch_norm", ""}).has_value()) return;
-    // Never freed: the dispatcher may be gone before it at the end of the process.
-    auto& library = *new torch::Library(torch::Library::FRAGMENT, "shallows", std::nullopt, __FILE__, __LINE__);
-    library.def(
-        "sync_batch_norm(Tensor x, Tensor weight, Tensor bias, Tensor? running_mean, Tensor? running_var, float momentum, "
-        "float eps, int group, int layer) -> Tensor");
-    library.impl("sync_batch_norm", torch::dispatch(c10::DispatchKey::CompositeExplicitAutograd, TORCH_FN(syncBatchNorm)));
-    library.impl("sync_batch_norm", torch::dispatch(c10::DispatchKey::Autograd, TORCH_FN(syncBatchNorm)));
-  });
+  defineOnce("shallows::sync_batch_norm", define);
 }
 
 }  // namespace shallows

@@ -55,6 +55,18 @@ function expectClose(found: Outcome, expected: Outcome, tolerance: { rtol: numbe
   });
 }
 
+const last = (x: Tensor): Tensor => x.contiguous({ memoryFormat: 'channels_last' });
+/** In the order of their channels: a few of them, as many as a wide processor takes, more, rows that fill no line. */
+const lastShapes = [
+  [4, 3, 8, 6],
+  [3, 1, 3, 3],
+  [7, 16, 9, 11],
+  [5, 33, 4, 4],
+  [2, 24, 20, 20],
+  [40, 300, 3, 2],
+  [6, 5, 1, 1],
+];
+
 const shapes = [
   [4, 3, 8, 8],
   [2, 5, 7, 9],
@@ -63,6 +75,8 @@ const shapes = [
   [2, 3, 3, 3, 5],
   [5, 3, 2, 2],
   [6, 4],
+  [1000, 20],
+  [33, 500],
 ];
 
 describe.each([false, true])('relu %s: as batch_norm of libtorch in training', (relu) => {
@@ -72,31 +86,43 @@ describe.each([false, true])('relu %s: as batch_norm of libtorch in training', (
     expectClose(run(sizes, 'float32', ours(relu)), run(sizes, 'float32', libtorch(relu)), { rtol: 1e-4, atol: 2e-5 });
   });
 
-  test('channels last, half precision and other layouts', () => {
-    const last = (x: Tensor): Tensor => x.contiguous({ memoryFormat: 'channels_last' });
+  test.each(lastShapes)('channels last: [%i, %i, %i, %i]', (...shape) => {
+    const [found, expected] = [ours, libtorch].map((each) => run(shape, 'float64', each(relu), last));
+    expectClose(found as Outcome, expected as Outcome, { rtol: 1e-11, atol: 1e-12 });
+    const [single, double] = [ours, libtorch].map((each) => run(shape, 'float32', each(relu), last));
+    expectClose(single as Outcome, double as Outcome, { rtol: 1e-4, atol: 2e-5 });
+    for (const each of [found?.y, found?.gradients[0]])
+      expect(each?.isContiguous({ memoryFormat: 'channels_last' })).toBe(true);
+  });
+
+  test('half precision and other layouts', () => {
     const turned = (x: Tensor): Tensor => x.transpose(2, 3).contiguous().transpose(2, 3);
-    for (const prepare of [last, turned]) {
-      const [found, expected] = [ours, libtorch].map((each) => run([4, 3, 8, 6], 'float64', each(relu), prepare));
-      expectClose(found as Outcome, expected as Outcome, { rtol: 1e-11, atol: 1e-12 });
-    }
-    const [found, expected] = [ours, libtorch].map((each) => run([4, 3, 8, 8], 'bfloat16', each(relu)));
-    expect((found as Outcome).y.equal((expected as Outcome).y)).toBe(true);
+    const [found, expected] = [ours, libtorch].map((each) => run([4, 3, 8, 6], 'float64', each(relu), turned));
+    expectClose(found as Outcome, expected as Outcome, { rtol: 1e-11, atol: 1e-12 });
+    const [half, other] = [ours, libtorch].map((each) => run([4, 3, 8, 8], 'bfloat16', each(relu)));
+    expect((half as Outcome).y.equal((other as Outcome).y)).toBe(true);
   });
 });
 
-test('nothing cancels where the mean is far from zero', () => {
-  const x = values([8, 1, 64, 64], 'float32').mul(1e-3).add(1000);
+test.each([
+  ['side by side', [8, 1, 64, 64]],
+  ['one after the other', [32768, 1]],
+])('nothing cancels where the mean is far from zero, values %s', (_, shape) => {
+  const x = values(shape, 'float32').mul(1e-3).add(1000);
   const y = batch_norm(x, tensor([1]), tensor([0]), null, null, 0.1, 0);
   const wide = x.to('float64');
-  const expected = wide.sub(wide.mean()).div(wide.std([0, 1, 2, 3], { correction: 0 }));
+  const expected = wide.sub(wide.mean()).div(wide.reshape([-1]).std([0], { correction: 0 }));
   // A mean of 1000 has steps of 6e-5 in float32, and the spread is 7e-4.
   expect(y.to('float64')).toBeAllclose(expected, { rtol: 0, atol: 0.06 });
 });
 
-test('does not depend on the threads', () => {
+test.each([
+  ['channels first', (x: Tensor) => x],
+  ['channels last', last],
+])('does not depend on the threads, %s', (_, prepare) => {
   const results = [1, 2, 4].map((threads) => {
     setNumThreads(threads);
-    return run([16, 8, 24, 24], 'float32', ours(true));
+    return run([16, 8, 24, 24], 'float32', ours(true), prepare);
   });
   for (const { y, gradients } of results.slice(1)) {
     expect(y.equal(results[0]?.y as Tensor)).toBe(true);
@@ -114,12 +140,14 @@ test('with relu it gives the bits of relu after it, forward and backward', () =>
       [3, 5, 7, 9],
       [2, 3, 40, 33],
     ]) {
-      const after = run(shape, dtype, (...inputs) => ours(false)(...inputs).relu());
-      const fused = run(shape, dtype, ours(true));
-      expect(fused.y.equal(after.y)).toBe(true);
-      fused.gradients.forEach((each, i) => {
-        expect(each?.equal(after.gradients[i] as Tensor)).toBe(true);
-      });
+      for (const prepare of [(x: Tensor) => x, last]) {
+        const after = run(shape, dtype, (...inputs) => ours(false)(...inputs).relu(), prepare);
+        const fused = run(shape, dtype, ours(true), prepare);
+        expect(fused.y.equal(after.y)).toBe(true);
+        fused.gradients.forEach((each, i) => {
+          expect(each?.equal(after.gradients[i] as Tensor)).toBe(true);
+        });
+      }
     }
   }
 });

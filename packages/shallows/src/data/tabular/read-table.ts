@@ -78,9 +78,8 @@ export async function readTable(
   let rows = 0;
   await reader.scan({ numbers, texts: categorical }, (chunk: RawRows) => {
     rows += chunk.rows;
-    for (const [i, values] of chunk.numbers.entries()) pieces[i]?.push(Float64Array.from(values));
-    for (const [i, values] of chunk.texts.entries())
-      codes[i]?.push(Int32Array.from(values, (text) => code(known[i], text)));
+    for (const [i, values] of chunk.numbers.entries()) pieces[i]?.push(values);
+    for (const [i, values] of chunk.texts.entries()) codes[i]?.push(codesOf(values, known[i] ?? new Map()));
   });
   return {
     rows,
@@ -101,11 +100,14 @@ export async function readTable(
   };
 }
 
-function code(known: Map<string, number> | undefined, text: string | null): number {
-  if (text === null || known === undefined) return -1;
-  const found = known.get(text) ?? known.size;
-  known.set(text, found);
-  return found;
+function codesOf(texts: readonly (string | null)[], known: Map<string, number>): Int32Array {
+  const codes = new Int32Array(texts.length);
+  for (const [i, text] of texts.entries()) {
+    let code = text === null ? -1 : known.get(text);
+    if (code === undefined) known.set(text as string, (code = known.size));
+    codes[i] = code;
+  }
+  return codes;
 }
 
 function joinInto<T extends Float64Array | Int32Array>(whole: T, pieces: readonly T[]): void {

@@ -41,7 +41,10 @@ export function drawRows({ rows: kind, count }: Policy, rows: number, drop: numb
   const places = deriveKey(key, 'rows');
   if (kept === rows) return Object.freeze({ of: rows, start: 0, length: rows });
   if (kind === 'window') return Object.freeze({ of: rows, start: randint(places, rows - kept + 1), length: kept });
-  const index = Array.from(permutation(places, rows).subarray(0, kept)).sort((a, b) => a - b);
+  const chosen = new Uint8Array(rows);
+  for (const row of permutation(places, rows).subarray(0, kept)) chosen[row] = 1;
+  const index: number[] = [];
+  for (let row = 0; row < rows; row++) if (chosen[row] === 1) index.push(row);
   return Object.freeze({ of: rows, index: Object.freeze(index) });
 }
 

@@ -1,0 +1,133 @@
+import { ShallowsError, shown } from '../../errors.js';
+import { cellError, noSuchColumn } from './cell-errors.js';
+import { type CsvFile, delimiterByte, unequalLines } from './csv-records.js';
+import type { ReadColumns } from './raw-rows.js';
+import type { RowsBuilder } from './rows-builder.js';
+
+const fn = 'readCsv';
+const [minus, plus, point, zero] = [0x2d, 0x2b, 0x2e, 0x30];
+/** So many decimal digits are a whole number that float64 holds. */
+const exactDigits = 15;
+const powersOfTen = Float64Array.from({ length: exactDigits + 1 }, (_, i) => 10 ** i);
+
+/** Puts the wanted cells of records into builders. */
+export class CellReader {
+  readonly #file: CsvFile;
+  readonly #columns: ReadColumns;
+  readonly #delimiter: number | null;
+  readonly #missing: ReadonlySet<string>;
+  /** Whether no number stands for a missing value: most cells then need not become text. */
+  readonly #takesDecimals: boolean;
+  /** Columns of the file, in the order of `ReadColumns.numbers` and `.texts`. */
+  readonly #numbers: readonly number[];
+  readonly #texts: readonly number[];
+  /** Where each cell of a line ends. */
+  readonly #ends: Int32Array;
+
+  /** @throws ShallowsError for a column that the file does not have */
+  constructor(file: CsvFile, names: readonly string[], columns: ReadColumns) {
+    const place = (name: string): number => {
+      const index = names.indexOf(name);
+      if (index < 0) throw noSuchColumn(fn, file.path, name, names);
+      return index;
+    };
+    this.#file = file;
+    this.#columns = columns;
+    this.#delimiter = delimiterByte(file);
+    this.#missing = new Set(file.missingValues);
+    this.#takesDecimals = file.missingValues.every((text) => Number.isNaN(decimal(Buffer.from(text), 0, text.length)));
+    this.#numbers = columns.numbers.map(place);
+    this.#texts = columns.texts.map(place);
+    this.#ends = new Int32Array(names.length);
+  }
+
+  /** Adds a row: `bytes[from]` to before `bytes[to]`, of which no cell is quoted. @throws ShallowsError */
+  addLine(builder: RowsBuilder, bytes: Buffer, from: number, to: number, row: number, line: number): void {
+    this.#split(bytes, from, to, line);
+    const ends = this.#ends;
+    for (let i = 0; i < this.#numbers.length; i++) {
+      const column = this.#numbers[i] as number;
+      const begin = column === 0 ? from : (ends[column - 1] as number) + 1;
+      const end = ends[column] as number;
+      let value = this.#takesDecimals ? decimal(bytes, begin, end) : Number.NaN;
+      if (Number.isNaN(value)) value = this.#number(bytes.toString('utf8', begin, end), i, row);
+      builder.setNumber(i, value);
+    }
+    for (let i = 0; i < this.#texts.length; i++) {
+      const column = this.#texts[i] as number;
+      const begin = column === 0 ? from : (ends[column - 1] as number) + 1;
+      builder.setText(i, this.#text(bytes.toString('utf8', begin, ends[column])));
+    }
+    builder.endRow();
+  }
+
+  /** Adds a row of cells. @throws ShallowsError */
+  addCells(builder: RowsBuilder, cells: readonly string[], row: number, line: number): void {
+    if (cells.length !== this.#ends.length) throw this.#unequal(cells.length, line);
+    for (const [i, column] of this.#numbers.entries()) builder.setNumber(i, this.#number(cells[column] ?? '', i, row));
+    for (const [i, column] of this.#texts.entries()) builder.setText(i, this.#text(cells[column] ?? ''));
+    builder.endRow();
+  }
+
+  #split(bytes: Buffer, from: number, to: number, line: number): void {
+    const delimiter = this.#delimiter;
+    const ends = this.#ends;
+    let cell = 0;
+    for (let at = from; at < to; at++) {
+      if (bytes[at] !== delimiter) continue;
+      if (cell < ends.length) ends[cell] = at;
+      cell++;
+    }
+    if (cell + 1 !== ends.length) throw this.#unequal(cell + 1, line);
+    ends[cell] = to;
+  }
+
+  #number(text: string, i: number, row: number): number {
+    const cell = text.trim();
+    const value = this.#missing.has(cell) ? Number.NaN : toNumber(cell);
+    if (value !== null) return value;
+    const place = { file: this.#file.path, row, column: this.#columns.numbers[i] ?? '' };
+    const advice = 'correct it, list it in missingValues, or the column in categorical or ignore';
+    throw cellError(fn, place, 'a number', shown(cell), advice);
+  }
+
+  #text(cell: string): string | null {
+    return this.#missing.has(cell.trim()) ? null : cell;
+  }
+
+  #unequal(got: number, line: number): ShallowsError {
+    return unequalLines(this.#file.path, `${got} instead of ${this.#ends.length} in line ${line}`);
+  }
+}
+
+/** A finite number, or 1 and 0 for true and false; null for anything else. */
+function toNumber(cell: string): number | null {
+  const value = Number(cell);
+  if (Number.isFinite(value) && cell !== '') return value;
+  const lower = cell.toLowerCase();
+  return lower === 'true' ? 1 : lower === 'false' ? 0 : null;
+}
+
+/**
+ * The number that bytes say in plain decimals such as −12.5; NaN for anything else, and for more than 15 digits. The same
+ * as `Number` of the text: both the digits and the power of ten are float64, so that one division rounds once.
+ */
+function decimal(bytes: Buffer, from: number, to: number): number {
+  const sign = bytes[from];
+  const isNegative = sign === minus;
+  let digits = 0;
+  let value = 0;
+  // Digits before the point, once there is one.
+  let whole = -1;
+  for (let at = isNegative || sign === plus ? from + 1 : from; at < to; at++) {
+    const digit = (bytes[at] as number) - zero;
+    if (digit >= 0 && digit <= 9) {
+      value = 10 * value + digit;
+      digits++;
+    } else if (digit === point - zero && whole < 0) whole = digits;
+    else return Number.NaN;
+  }
+  if (digits === 0 || digits > exactDigits) return Number.NaN;
+  const size = whole < 0 ? value : value / (powersOfTen[digits - whole] as number);
+  return isNegative ? -size : size;
+}

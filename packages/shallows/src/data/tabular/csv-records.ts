@@ -1,0 +1,181 @@
+import { createReadStream } from 'node:fs';
+import { type FileHandle, open } from 'node:fs/promises';
+import { Writable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { CsvError, parse } from 'csv-parse';
+import { ShallowsError } from '../../errors.js';
+import { unreadable } from '../read-file.js';
+import type { TableFile } from './raw-rows.js';
+
+/** A file of text whose lines are records. */
+export type CsvFile = Extract<TableFile, { format: 'csv' }>;
+
+/** Some bytes of a file. */
+export interface BytesPart {
+  /** The first; the file's own unless given. */
+  readonly start?: number;
+  /** Behind the last; the file's end unless given. */
+  readonly end?: number;
+}
+
+/** Where a record ends: the byte of the file behind it, and the number of its last line, from 1 for that with the part's start. */
+export interface RecordEnd {
+  readonly offset: number;
+  readonly line: number;
+}
+
+/** Called for every record. What returns false has seen enough. */
+export interface RecordVisitor {
+  /** A line in which no cell is quoted: `bytes[from]` to before `bytes[to]`, which are others after the call. */
+  line(bytes: Buffer, from: number, to: number, end: RecordEnd): boolean;
+  /** Any other record. */
+  cells(cells: readonly string[], end: RecordEnd): boolean;
+}
+
+const fn = 'readCsv';
+const pieceBytes = 1 << 20;
+/** Longest line, in bytes: an unclosed quote would take the rest of the file for a cell. */
+const longestRow = 1 << 24;
+const [quote, newline, carriageReturn] = [0x22, 0x0a, 0x0d];
+const byteOrderMark = [0xef, 0xbb, 0xbf];
+
+/** The byte between cells; null where it takes more than one, or one that lines are made of. */
+export function delimiterByte({ delimiter }: CsvFile): number | null {
+  const [byte, ...more] = Buffer.from(delimiter);
+  if (byte === undefined || more.length > 0 || [quote, newline, carriageReturn].includes(byte)) return null;
+  return byte;
+}
+
+/**
+ * Reads records one after the other, holding one piece of the text: lines as they are up to the first with a quote, from
+ * there on by a parser. Empty lines do not count.
+ *
+ * @throws ShallowsError that names the file and what is wrong with it
+ */
+export async function readRecords(file: CsvFile, part: BytesPart, visitor: RecordVisitor): Promise<void> {
+  const start = { offset: part.start ?? 0, line: 1 };
+  const rest = delimiterByte(file) === null ? start : await readLines(file.path, part, visitor);
+  if (rest !== null) await parseRecords(file, { ...part, from: rest }, visitor);
+}
+
+/** Returns where the first line with a quote begins; null where all were read. */
+async function readLines(path: string, part: BytesPart, visitor: RecordVisitor): Promise<RecordEnd | null> {
+  await using file = await OpenFile.at(path);
+  let buffer = Buffer.allocUnsafeSlow(pieceBytes);
+  let offset = part.start ?? 0;
+  // The bytes at the start of the buffer that are of a line whose end was not seen yet.
+  let kept = 0;
+  for (let line = 1, isFirst = true; ; isFirst = false) {
+    const most = Math.min(buffer.length - kept, (part.end ?? Number.POSITIVE_INFINITY) - offset - kept);
+    const read = await file.read(buffer, kept, most, offset + kept);
+    const filled = kept + read;
+    let from = 0;
+    if (isFirst && offset === 0) {
+      if (buffer[0] === 0x1f && buffer[1] === 0x8b && filled > 1)
+        throw new ShallowsError(`${fn}: expected text in ${path}, got gzip - unpack it first`);
+      if (filled > 2 && byteOrderMark.every((each, i) => buffer[i] === each)) from = byteOrderMark.length;
+    }
+    const quoted = buffer.subarray(0, filled).indexOf(quote, kept);
+    const readable = quoted < 0 ? filled : quoted;
+    for (;;) {
+      let end = from;
+      while (end < readable && buffer[end] !== newline) end++;
+      const isEnded = end < readable;
+      if (!isEnded && (quoted >= 0 || read > 0)) break;
+      const to = isEnded && end > from && buffer[end - 1] === carriageReturn ? end - 1 : end;
+      const next = isEnded ? end + 1 : end;
+      if (to > from && !visitor.line(buffer, from, to, { offset: offset + next, line })) return null;
+      if (!isEnded) return null;
+      from = next;
+      line++;
+    }
+    if (quoted >= 0) return { offset: offset + from, line };
+    kept = filled - from;
+    if (kept > longestRow) throw tooLong(path, line);
+    if (kept === buffer.length) buffer = Buffer.concat([buffer], 2 * buffer.length);
+    else buffer.copyWithin(0, from, filled);
+    offset += from;
+  }
+}
+
+/** A file whose failures are told in the words of the reader. */
+class OpenFile implements AsyncDisposable {
+  readonly #path: string;
+  readonly #handle: FileHandle;
+
+  private constructor(path: string, handle: FileHandle) {
+    this.#path = path;
+    this.#handle = handle;
+  }
+
+  static async at(path: string): Promise<OpenFile> {
+    try {
+      return new OpenFile(path, await open(path));
+    } catch (error) {
+      throw unreadable(fn, path, error, 'check the path');
+    }
+  }
+
+  async read(buffer: Buffer, at: number, most: number, position: number): Promise<number> {
+    if (most <= 0) return 0;
+    try {
+      return (await this.#handle.read(buffer, at, most, position)).bytesRead;
+    } catch (error) {
+      throw unreadable(fn, this.#path, error, 'check the path');
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#handle.close();
+  }
+}
+
+/** Thrown by a visitor that has seen enough. */
+const enough = new Error('enough');
+
+async function parseRecords(
+  { path, delimiter }: CsvFile,
+  { end, from }: BytesPart & { readonly from: RecordEnd },
+  visitor: RecordVisitor,
+): Promise<void> {
+  const parser = parse({
+    bom: from.offset === 0,
+    delimiter,
+    record_delimiter: ['\r\n', '\n'],
+    relax_column_count: true,
+    skip_empty_lines: true,
+    max_record_size: longestRow,
+    on_record: (record: readonly string[], { bytes, lines }) => {
+      if (!visitor.cells(record, { offset: from.offset + bytes, line: from.line + lines - 1 })) throw enough;
+      return null;
+    },
+  });
+  const last = end === undefined ? {} : { end: end - 1 };
+  const text = createReadStream(path, { highWaterMark: 1 << 18, start: from.offset, ...last });
+  try {
+    await pipeline(text, parser, new Writable({ objectMode: true, write: (_record, _encoding, done) => done() }));
+  } catch (error) {
+    if (error === enough) return;
+    throw error instanceof ShallowsError ? error : translated(path, error, from.line - 1);
+  }
+}
+
+function translated(path: string, error: unknown, linesBefore: number): ShallowsError {
+  if (!(error instanceof CsvError)) return unreadable(fn, path, error, 'check the path');
+  const message = error.message.replace(/\bline (\d+)/, (_, line) => `line ${Number(line) + linesBefore}`);
+  return unequalLines(path, message, error);
+}
+
+/** The error of a file whose lines are not made of the same cells. */
+export function unequalLines(path: string, got: string, cause?: unknown): ShallowsError {
+  return new ShallowsError(
+    `${fn}: expected the same cells in every line of ${path}, got ${got} - correct the line, or the delimiter`,
+    cause === undefined ? undefined : { cause },
+  );
+}
+
+function tooLong(path: string, line: number): ShallowsError {
+  return new ShallowsError(
+    `${fn}: expected lines of at most ${longestRow} bytes in ${path}, got more in line ${line} - check the file`,
+  );
+}
