@@ -3,7 +3,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { setFusedBatchNorm, setNumThreads } from '@shallows/torch';
+import { setFastKernels, setNumThreads } from '@shallows/torch';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Case, run } from './cifar-case.js';
 import { sketch } from './hashed.js';
@@ -53,12 +53,12 @@ describe('float32, against float64', () => {
     const setting = { size: 32, batch: 16, steps: 0, drop: reference.drop };
     const exact = run(each, { ...setting, dtype: 'float64' });
     const off = (fused: boolean): Map<string, number> => {
-      setFusedBatchNorm(fused);
+      setFastKernels(fused);
       try {
         const got = run(each, { ...setting, dtype: 'float32' });
         return new Map(Array.from(exact, ([name, wanted]) => [name, distance(got.get(name) ?? [], wanted)]));
       } finally {
-        setFusedBatchNorm(true);
+        setFastKernels(true);
       }
     };
     const [ours, theirs] = [off(true), off(false)];
@@ -78,8 +78,8 @@ const python = process.env['SHALLOWS_PYTHON'];
 
 describe.skipIf(python === undefined)('against PyTorch running here, float32 (SHALLOWS_PYTHON)', () => {
   // A deep network in float32 multiplies single roundings a thousandfold: with libtorch's loops there are none.
-  beforeAll(() => void setFusedBatchNorm(false));
-  afterAll(() => void setFusedBatchNorm(true));
+  beforeAll(() => void setFastKernels(false));
+  afterAll(() => void setFastKernels(true));
 
   test('every element of ResNet-20 and ResNet-110, plain and with dropped blocks', { timeout: 900_000 }, () => {
     setNumThreads(2);

@@ -9,7 +9,9 @@
 #include "distributed.h"
 #endif
 #include "env.h"
+#include "fast_kernels.h"
 #include "keyed.h"
+#include "linear.h"
 #include "memory.h"
 #include "residual.h"
 #include "runtime.h"
@@ -25,9 +27,11 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   shallows::registerAutocast(env, exports);
   shallows::registerCheckpoint(env, exports);
   shallows::registerRuntime(env, exports);
+  shallows::registerFastKernels(env, exports);
   shallows::registerResidual();
   shallows::registerKeyed();
-  shallows::registerBatchNorm(env, exports);
+  shallows::registerLinear();
+  shallows::registerBatchNorm();
 #ifdef SHALLOWS_DISTRIBUTED
   shallows::registerDistributed(env, exports);
 #endif

@@ -3,11 +3,11 @@
 #include <ATen/ATen.h>
 #include <torch/csrc/autograd/saved_variable.h>
 
-#include <atomic>
 #include <mutex>
 #include <optional>
 
 #include "batch_norm_kernels.h"
+#include "fast_kernels.h"
 #include "frame.h"
 #include "library.h"
 #include "node.h"
@@ -18,9 +18,6 @@ namespace {
 
 using torch::autograd::SavedVariable;
 using torch::autograd::variable_list;
-
-// Whether the loops of our own are taken where they can be.
-std::atomic<bool> ownLoops{true};
 
 struct BatchNormNode final : torch::autograd::Node {
   BatchNormNode(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, const ChannelStats& stats,
@@ -105,7 +102,7 @@ at::Tensor batchNorm(const at::Tensor& x, const at::Tensor& weight, const at::Te
   const bool stored = runningMean.has_value() && runningMean->defined();
   TORCH_CHECK(stored == (runningVar.has_value() && runningVar->defined()),
               "expected both running statistics or neither, got one - give running_mean and running_var");
-  const bool kernel = ownLoops.load(std::memory_order_relaxed) && hasBatchNormKernel(x) && fits(x, weight) && fits(x, bias) && !x._fw_grad(0).defined() &&
+  const bool kernel = fastKernels() && hasBatchNormKernel(x) && fits(x, weight) && fits(x, bias) && !x._fw_grad(0).defined() &&
                       !weight._fw_grad(0).defined() && !bias._fw_grad(0).defined();
   if (!kernel) {
     at::Tensor y = at::batch_norm(x, weight, bias, runningMean, runningVar, true, momentum, eps, true);
@@ -134,16 +131,8 @@ void define(torch::Library& library) {
       "batch_norm", TORCH_FN(batchNorm));
 }
 
-// setFusedBatchNorm(value): whether the loops of our own are taken. Before: the value until now.
-Napi::Value setFusedBatchNorm(const Napi::CallbackInfo& info) {
-  return Napi::Boolean::New(info.Env(), ownLoops.exchange(info[0].ToBoolean().Value()));
-}
-
 }  // namespace
 
-void registerBatchNorm(Napi::Env env, Napi::Object exports) {
-  exports.Set("setFusedBatchNorm", Napi::Function::New(env, setFusedBatchNorm));
-  defineOnce("shallows::batch_norm", define);
-}
+void registerBatchNorm() { defineOnce("shallows::batch_norm", define); }
 
 }  // namespace shallows

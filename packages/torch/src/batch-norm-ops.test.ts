@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { type DType, grad, ops, setFusedBatchNorm, setNumThreads, type Tensor, tensor, trace, zeros } from './index.js';
+import { type DType, grad, ops, setFastKernels, setNumThreads, type Tensor, tensor, trace, zeros } from './index.js';
 
 const { batch_norm } = ops.shallows;
 
@@ -153,7 +153,7 @@ test('with relu it gives the bits of relu after it, forward and backward', () =>
 });
 
 test("libtorch's own loops, where they are asked for, bit for bit", () => {
-  expect(setFusedBatchNorm(false)).toBe(true);
+  expect(setFastKernels(false)).toBe(true);
   try {
     const [found, expected] = [ours, libtorch].map((each) => run([4, 3, 8, 8], 'float32', each(true))) as [
       Outcome,
@@ -164,7 +164,7 @@ test("libtorch's own loops, where they are asked for, bit for bit", () => {
       expect(each?.equal(expected.gradients[i] as Tensor)).toBe(true);
     });
   } finally {
-    expect(setFusedBatchNorm(true)).toBe(false);
+    expect(setFastKernels(true)).toBe(false);
   }
 });
 

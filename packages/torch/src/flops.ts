@@ -31,6 +31,7 @@ export function flopsOf(call: TracedCall): number {
       return 2 * size * product(weight.shape.slice(1));
     }
     case 'aten::linear':
+    case 'shallows::linear':
     case 'aten::mm':
     case 'aten::bmm':
     case 'aten::matmul':

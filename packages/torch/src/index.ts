@@ -10,6 +10,7 @@ export * from './flops.js';
 export type { Complex } from './frame.js';
 export { Generator, manualSeed } from './generator.js';
 export type { KeyedOperators } from './keyed-ops.js';
+export type { LinearOperators } from './linear-ops.js';
 export { type Answerer, answer } from './listener.js';
 export * from './methods/index.js';
 export { type Keywords, Operator } from './operator.js';

@@ -82,7 +82,7 @@ export interface Native {
   setNumThreads(count: number): void;
   getNumThreads(): number;
   setDeterministic(value: boolean): boolean;
-  setFusedBatchNorm(value: boolean): boolean;
+  setFastKernels(value: boolean): boolean;
   determinism(): Record<string, boolean>;
   peakMemory(device: string): number;
   manualSeed(seed: bigint): void;

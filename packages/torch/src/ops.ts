@@ -3,13 +3,14 @@ import type { BatchNormOperators } from './batch-norm-ops.js';
 import { TorchError } from './errors.js';
 import type { KeyedOperators } from './keyed-ops.js';
 import { isKeywords } from './keywords.js';
+import type { LinearOperators } from './linear-ops.js';
 import { native } from './native.js';
 import { noMatch, Operator } from './operator.js';
 import type { ResidualOperators } from './residual-ops.js';
 import { suggest } from './suggest.js';
 
 /** The operators of this package. */
-export interface ShallowsOperators extends ResidualOperators, KeyedOperators, BatchNormOperators {}
+export interface ShallowsOperators extends ResidualOperators, KeyedOperators, BatchNormOperators, LinearOperators {}
 
 /** What an operator returns: a tensor, a value, or a list of them. The schema in libtorch's documentation says which. */
 // biome-ignore lint/suspicious/noExplicitAny: the schema decides the type at run time

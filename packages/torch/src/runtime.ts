@@ -48,13 +48,14 @@ export function emptyCache(): void {
 }
 
 /**
- * Whether batch normalisation in training takes this package's loops on the CPU (as it does from the start) or libtorch's.
- * They form their sums in another order; with libtorch's a network trains bit for bit as in PyTorch, more slowly.
+ * Whether operators of this package are computed in the fastest way known on the CPU (as they are from the start), or just as
+ * libtorch computes theirs: `shallows::batch_norm` by loops of its own, and `shallows::linear` by oneDNN where MKL is slow.
+ * Sums are formed in another order; with `false` a network trains bit for bit as in PyTorch, more slowly.
  *
  * @returns what was set before
  */
-export function setFusedBatchNorm(value: boolean): boolean {
-  return native().setFusedBatchNorm(value);
+export function setFastKernels(value: boolean): boolean {
+  return native().setFastKernels(value);
 }
 
 /** Versions and build settings of libtorch. */

@@ -16,7 +16,7 @@ import { crossEntropy, evaluation, type Pass, SGD, type StateDict, trainingPass 
 import { rootKey } from '../random/index.js';
 import { type CifarResnet, cifarResnet } from './index.js';
 
-const aten = ops.aten;
+const { aten, shallows } = ops;
 const key = rootKey(3);
 const make = (): CifarResnet => cifarResnet({ depth: 14, classes: 5, key });
 const targets = tensor([0n, 4n, 2n, 2n]);
@@ -52,7 +52,7 @@ function plainNetwork(state: StateDict, x: Tensor, blocks: number, training = fa
       y = aten.relu_(aten.add.Tensor(y, branch));
     }
   }
-  return aten.linear(aten.mean.dim(y, [2, 3]), at('fc.weight'), at('fc.bias'));
+  return shallows.linear(aten.mean.dim(y, [2, 3]), at('fc.weight'), at('fc.bias'));
 }
 
 /** What a training step leaves behind. */

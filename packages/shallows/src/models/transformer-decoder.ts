@@ -7,7 +7,7 @@ import { initLinears } from './transformer-init.js';
 import { checkTransformer, type TransformerOptions } from './transformer-options.js';
 import { TokenEmbedding } from './transformer-tokens.js';
 
-const linear = new Operator('aten::linear');
+const linear = new Operator('shallows::linear');
 
 /** Options of {@link transformerDecoder}. */
 export interface TransformerDecoderOptions extends TransformerOptions {

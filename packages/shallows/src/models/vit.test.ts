@@ -75,7 +75,7 @@ describe('vit', () => {
     scope(() => {
       const model = vit({ ...tiny, depth: 1 });
       const x = randn([2, 3, 8, 8]);
-      const calls = trace(() => model.forward(x)).calls.map(({ op }) => op.replace('aten::', ''));
+      const calls = trace(() => model.forward(x)).calls.map(({ op }) => op.replace(/^(aten|shallows)::/, ''));
       const attention = 'linear reshape permute unbind scaled_dot_product_attention transpose reshape linear';
       expect(calls.join(' ')).toBe(
         `conv2d flatten transpose expand cat add_ layer_norm ${attention} add layer_norm linear gelu linear add ` +

@@ -2,7 +2,7 @@ import { Operator, type Tensor } from '@shallows/torch';
 import { Recurrent, type RecurrentOptions, type Run } from './recurrent.js';
 
 const gru = new Operator('aten::gru', 'input');
-const linear = new Operator('aten::linear');
+const linear = new Operator('shallows::linear');
 const chunk = new Operator('aten::chunk');
 const add = new Operator('aten::add', 'Tensor');
 const sigmoid = new Operator('aten::sigmoid');

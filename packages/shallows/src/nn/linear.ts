@@ -8,7 +8,7 @@ import { evaluation, type Pass } from './pass.js';
 import { Settings } from './settings.js';
 import { isActive, type StochasticLayer } from './stochastic.js';
 
-const linear = new Operator('aten::linear');
+const linear = new Operator('shallows::linear');
 
 /** Options of {@link Linear}. */
 export interface LinearOptions {

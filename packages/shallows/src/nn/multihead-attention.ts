@@ -11,7 +11,7 @@ import { evaluation, type Pass } from './pass.js';
 import { Settings } from './settings.js';
 import type { StochasticLayer } from './stochastic.js';
 
-const linear = new Operator('aten::linear');
+const linear = new Operator('shallows::linear');
 const chunk = new Operator('aten::chunk');
 const transpose = new Operator('aten::transpose', 'int');
 const reshape = new Operator('aten::reshape');

@@ -1,4 +1,4 @@
-import { ShallowsError, shown } from '../../errors.js';
+import { type ShallowsError, shown } from '../../errors.js';
 import { cellError, noSuchColumn } from './cell-errors.js';
 import { type CsvFile, delimiterByte, unequalLines } from './csv-records.js';
 import type { ReadColumns } from './raw-rows.js';

@@ -26,22 +26,31 @@ export interface Chunk {
 
 type Decoder = Parameters<typeof convert>[1];
 
+/** Some neighbouring values of a column. */
+export interface Page {
+  /** Those that are there. */
+  readonly values: ArrayLike<unknown>;
+  /** 1 for each row that has one, 0 for the others; null where all have. */
+  readonly present: Uint32Array | null;
+}
+
 /**
- * The values of a flat column, one a row, null where missing: page after page, decoded by hyparquet. Every count and length in a
- * page is checked before it is used, and runs are read by `readRuns`, so damaged bytes end in an error and not in a long loop.
+ * The values of a flat column, page after page, decoded by hyparquet. Every count and length in a page is checked before it is
+ * used, and runs are read by `readRuns`, so damaged bytes end in an error and not in a long loop.
  * @throws Error that says what is wrong
  */
-export function decodeChunk(bytes: ArrayBuffer, { meta, leaf, rows }: Chunk): unknown[] {
+export function decodeChunk(bytes: ArrayBuffer, { meta, leaf, rows }: Chunk): readonly Page[] {
   const { element } = leaf;
   const decoder: Decoder = {
     ...{ pathInSchema: meta.path_in_schema, type: meta.type, codec: meta.codec },
     ...{ element, schemaPath: [leaf], parsers: DEFAULT_PARSERS, compressors },
   };
   const reader = { view: new DataView(bytes), offset: 0 };
-  const values: unknown[] = [];
+  const pages: Page[] = [];
+  let read = 0;
   let dictionary: DecodedArray | null = null;
-  while (values.length < rows) {
-    if (reader.offset >= bytes.byteLength) throw new Error(`${values.length} of ${rows} rows`);
+  while (read < rows) {
+    if (reader.offset >= bytes.byteLength) throw new Error(`${read} of ${rows} rows`);
     const header = parquetHeader(reader);
     const size = within('bytes of a page', header.compressed_page_size, bytes.byteLength - reader.offset);
     const packed = new Uint8Array(bytes, reader.offset, size);
@@ -51,10 +60,12 @@ export function decodeChunk(bytes: ArrayBuffer, { meta, leaf, rows }: Chunk): un
       const count = within('values of a dictionary', header.dictionary_page_header?.num_values, page.length);
       dictionary = convert(plain(page, count, decoder), decoder);
     } else {
-      append(values, dataPage(packed, header, { decoder, dictionary, most: rows - values.length }));
+      const page = dataPage(packed, header, { decoder, dictionary, most: rows - read });
+      read += page.present?.length ?? page.values.length;
+      pages.push(page);
     }
   }
-  return values;
+  return pages;
 }
 
 /** What a data page is read with; it has at most `most` values. */
@@ -62,12 +73,6 @@ interface Around {
   readonly decoder: Decoder;
   readonly dictionary: DecodedArray | null;
   readonly most: number;
-}
-
-/** The values that are there, and which rows have one: null where all have. */
-interface Page {
-  readonly values: ArrayLike<unknown>;
-  readonly present: Uint32Array | null;
 }
 
 function dataPage(packed: Uint8Array, header: PageHeader, around: Around): Page {
@@ -93,16 +98,15 @@ function dataPage(packed: Uint8Array, header: PageHeader, around: Around): Page 
 }
 
 function pageOf(runs: Uint8Array | null, count: number, read: (n: number) => ArrayLike<unknown>): Page {
-  const present = runs === null ? null : readRuns(runs, 1, count);
-  const n = present === null ? count : present.reduce((sum, level) => sum + within('a level', level, 1), 0);
+  const levels = runs === null ? null : readRuns(runs, 1, count);
+  let n = count;
+  if (levels !== null) {
+    n = 0;
+    for (let i = 0; i < count; i++) n += within('a level', levels[i], 1);
+  }
   const values = n === 0 ? [] : read(n);
   if (values.length !== n) throw new Error(`a page of ${values.length} values that says ${n}`);
-  return { values, present };
-}
-
-function append(into: unknown[], { values, present }: Page): void {
-  if (present === null) for (let i = 0; i < values.length; i++) into.push(values[i]);
-  else for (let row = 0, i = 0; row < present.length; row++) into.push(present[row] === 1 ? values[i++] : null);
+  return { values, present: n === count ? null : levels };
 }
 
 function decoded(
@@ -114,10 +118,20 @@ function decoded(
   if (encoding === 'PLAIN_DICTIONARY' || encoding === 'RLE_DICTIONARY') {
     if (dictionary === null) throw new Error('numbers of words before the dictionary');
     const codes = readRuns(bytes.subarray(1), bytes[0] ?? 0, n);
-    return Array.from(codes, (code) => dictionary[within('a word of the dictionary', code, dictionary.length - 1)]);
+    return words(dictionary, codes);
   }
   if (encoding === 'RLE') return Array.from(readRuns(prefixed(bytes).runs, 1, n), (bit) => bit === 1);
   return convert(encoding === 'PLAIN' ? plain(bytes, n, decoder) : delta(bytes, encoding, n, decoder), decoder);
+}
+
+function words(dictionary: DecodedArray, codes: Uint32Array): ArrayLike<unknown> {
+  const values = dictionary instanceof Float64Array ? new Float64Array(codes.length) : new Array<unknown>(codes.length);
+  for (let i = 0; i < codes.length; i++) {
+    const code = codes[i] as number;
+    if (code >= dictionary.length) within('a word of the dictionary', code, dictionary.length - 1);
+    values[i] = dictionary[code] as number;
+  }
+  return values;
 }
 
 function plain(bytes: Uint8Array, n: number, { type, element }: Decoder): DecodedArray {

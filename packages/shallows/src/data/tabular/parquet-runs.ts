@@ -12,7 +12,7 @@ export function readRuns(bytes: Uint8Array, width: number, count: number): Uint3
   let at = 0;
   const next = (): number => {
     const byte = bytes[at++];
-    if (byte === undefined) throw new Error('runs that end too early');
+    if (byte === undefined) throw early();
     return byte;
   };
   for (let seen = 0; seen < count; ) {
@@ -28,7 +28,7 @@ export function readRuns(bytes: Uint8Array, width: number, count: number): Uint3
       const groups = (head - 1) / 2;
       const start = at;
       const run = Math.min(left, groups * 8);
-      unpack(next, width, numbers.subarray(seen, seen + run));
+      unpack(bytes, at, width, numbers.subarray(seen, seen + run));
       seen += run;
       at = start + groups * width;
     }
@@ -36,26 +36,35 @@ export function readRuns(bytes: Uint8Array, width: number, count: number): Uint3
   return numbers;
 }
 
-/** Numbers of `width` bits one after the other, the lowest bit first. */
-function unpack(next: () => number, width: number, into: Uint32Array): void {
-  let byte = 0;
-  let left = 0;
-  for (let i = 0; i < into.length; i++) {
-    let value = 0;
-    for (let got = 0; got < width; ) {
-      if (left === 0) {
-        byte = next();
-        left = 8;
-      }
-      const take = Math.min(left, width - got);
-      value += (byte & ((1 << take) - 1)) * 2 ** got;
-      byte >>= take;
-      left -= take;
-      got += take;
-    }
-    into[i] = value;
+/** Numbers of `width` bits one after the other, the lowest bit first, from a byte on. */
+function unpack(bytes: Uint8Array, from: number, width: number, into: Uint32Array): void {
+  if (from + (into.length * width) / 8 > bytes.length) throw early();
+  // Up to 7 bits are held beside a number, and bitwise operators hold 32.
+  if (width <= 25) unpackNarrow(bytes, from, width, into);
+  else unpackWide(bytes, from, width, into);
+}
+
+function unpackNarrow(bytes: Uint8Array, from: number, width: number, into: Uint32Array): void {
+  const mask = 2 ** width - 1;
+  for (let i = 0, at = from, held = 0, bits = 0; i < into.length; i++) {
+    for (; bits < width; bits += 8) held |= (bytes[at++] as number) << bits;
+    into[i] = held & mask;
+    held >>>= width;
+    bits -= width;
   }
 }
+
+function unpackWide(bytes: Uint8Array, from: number, width: number, into: Uint32Array): void {
+  const mask = (1n << BigInt(width)) - 1n;
+  for (let i = 0, at = from, held = 0n, bits = 0; i < into.length; i++) {
+    for (; bits < width; bits += 8) held |= BigInt(bytes[at++] as number) << BigInt(bits);
+    into[i] = Number(held & mask);
+    held >>= BigInt(width);
+    bits -= width;
+  }
+}
+
+const early = (): Error => new Error('runs that end too early');
 
 function varint(next: () => number): number {
   let value = 0;

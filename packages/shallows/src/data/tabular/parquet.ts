@@ -1,7 +1,7 @@
 import { type FileMetaData, parquetSchema } from 'hyparquet';
 import { ShallowsError, shown } from '../../errors.js';
 import { cellError, changedFile, noSuchColumn } from './cell-errors.js';
-import { type Chunk, decodeChunk } from './parquet-chunk.js';
+import { type Chunk, decodeChunk, type Page } from './parquet-chunk.js';
 import { inParquet, type OpenParquet, readFooter } from './parquet-file.js';
 import type { ChunkPlace, RawRows, ReadColumns, TableReader } from './raw-rows.js';
 
@@ -59,15 +59,9 @@ async function readRowGroup(
   return inParquet(path, async (file) => {
     const read = async (column: string) => readChunk(file, chunkOf(path, metadata, group, column));
     const numeric: Float64Array[] = [];
-    for (const column of numbers) {
-      const data = await read(column);
-      numeric.push(Float64Array.from(data, (value, i) => toNumber(value, { file: path, row: firstRow + i, column })));
-    }
+    for (const column of numbers) numeric.push(numbersOf(await read(column), { file: path, firstRow, rows, column }));
     const text: (string | null)[][] = [];
-    for (const column of texts) {
-      const data = await read(column);
-      text.push(data.map((value, i) => toText(value, { file: path, row: firstRow + i, column })));
-    }
+    for (const column of texts) text.push(textsOf(await read(column), { file: path, firstRow, rows, column }));
     return { firstRow, rows, numbers: numeric, texts: text };
   });
 }
@@ -93,13 +87,52 @@ function chunkOf(path: string, metadata: FileMetaData, group: number, column: st
   return { meta, leaf, rows: Number(count) };
 }
 
-async function readChunk(file: OpenParquet, chunk: Chunk): Promise<unknown[]> {
+async function readChunk(file: OpenParquet, chunk: Chunk): Promise<readonly Page[]> {
   const { dictionary_page_offset: dictionary, data_page_offset: pages, total_compressed_size: size } = chunk.meta;
   const start = Number(dictionary || pages);
   return decodeChunk(await file.part(start, start + Number(size)), chunk);
 }
 
-type Cell = { readonly file: string; readonly row: number; readonly column: string };
+interface Cell {
+  readonly file: string;
+  readonly row: number;
+  readonly column: string;
+}
+
+/** One column of some rows. */
+interface CellRange {
+  readonly file: string;
+  readonly firstRow: number;
+  readonly rows: number;
+  readonly column: string;
+}
+
+function numbersOf(pages: readonly Page[], { file, firstRow, rows, column }: CellRange): Float64Array {
+  const numbers = new Float64Array(rows);
+  eachValue(pages, (value, i) => {
+    const isPlain = typeof value === 'number' && Number.isFinite(value);
+    numbers[i] = isPlain ? value : toNumber(value, { file, row: firstRow + i, column });
+  });
+  return numbers;
+}
+
+function textsOf(pages: readonly Page[], { file, firstRow, rows, column }: CellRange): (string | null)[] {
+  const texts = new Array<string | null>(rows);
+  eachValue(pages, (value, i) => {
+    texts[i] = typeof value === 'string' ? value : toText(value, { file, row: firstRow + i, column });
+  });
+  return texts;
+}
+
+/** Visits the value of each row, null where it is missing. */
+function eachValue(pages: readonly Page[], visit: (value: unknown, row: number) => void): void {
+  let row = 0;
+  for (const { values, present } of pages) {
+    const end = row + (present?.length ?? values.length);
+    for (let i = 0, at = 0; row < end; i++, row++)
+      visit(present === null || present[i] === 1 ? values[at++] : null, row);
+  }
+}
 
 function toNumber(value: unknown, cell: Cell): number {
   if (value === null || value === undefined) return Number.NaN;

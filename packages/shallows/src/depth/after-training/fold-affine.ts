@@ -61,7 +61,7 @@ export function lastAffine(
 /** Through one operator, from its output to its inputs. An operator in place has the name of the other and a `_`. */
 function through(call: TracedCall, follow: (input: TracedValue | undefined) => Proportional): Proportional {
   const { op, inputs, keywords } = call;
-  const name = op.replace(/^aten::/, '').replace(/(?<=\w)_$/, '');
+  const name = op.replace(/^(aten|shallows)::/, '').replace(/(?<=\w)_$/, '');
   const places = affine[name];
   if (places !== undefined) {
     const [at, biasAt] = places;

@@ -264,7 +264,7 @@ describe('foldScale', () => {
         };
         return new Sequential(new Block({ shared, gate }, run));
       },
-      "'0' ends in the result of aten::linear, which 2 operators read",
+      "'0' ends in the result of shallows::linear, which 2 operators read",
     ],
     [
       'a layer that another block uses too',

@@ -93,7 +93,7 @@ describe("on the library's own blocks", () => {
       });
       const pass = withPlan(trainingPass({ key }), drawPlan(policy, sites, { key, step: 0 }));
       const { calls } = trace(() => model.forward(ones([2, 4]), pass));
-      expect(calls.filter(({ op }) => op === 'aten::linear')).toHaveLength(3);
+      expect(calls.filter(({ op }) => op === 'shallows::linear')).toHaveLength(3);
       expect(new DepthLedger().record(pass)).toEqual({ active: 3, sites: 5 });
     });
   });
