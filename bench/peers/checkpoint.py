@@ -58,7 +58,8 @@ def by_safetensors(path):
     for name, each in found.items():
         if name.startswith("optimizer."):
             _, i, own = name.split(".", 2)
-            state["state"][int(i)][own] = each
+            # The values, not a view of the file: each is copied once.
+            state["state"][int(i)][own] = each.clone()
     optimizer.load_state_dict(state)
     return saved - start, time.perf_counter() - saved
 

@@ -19,6 +19,6 @@ export function plainJob(folder: string, batch: number): WriteJob {
 }
 
 /** Writes one. */
-export function writePlain(folder: string, batch: number, disk: Disk = localDisk): Written {
+export function writePlain(folder: string, batch: number, disk: Disk = localDisk): Promise<Written> {
   return writeFolder(disk, plainJob(folder, batch));
 }

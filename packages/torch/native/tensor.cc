@@ -130,6 +130,29 @@ Napi::Value toBytes(const Napi::CallbackInfo& info) {
   });
 }
 
+// withMemory(handle, use): calls use(bytes) with the memory of the tensor itself, which is its own only until it returns: the
+// buffer is then empty. False, without a call, for a tensor whose elements do not lie in this machine's memory in their order.
+Napi::Value withMemory(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  at::Tensor tensor;
+  const Napi::Value plain = guarded(env, "withMemory", [&] {
+    tensor = tensorOf(info);
+    return Napi::Boolean::New(env, tensor.is_cpu() && tensor.layout() == at::kStrided && tensor.has_storage() &&
+                                       tensor.is_contiguous() && !tensor.is_conj() && !tensor.is_neg() &&
+                                       !tensor._is_zerotensor() && tensor.nbytes() > 0);
+  });
+  if (env.IsExceptionPending() || !plain.ToBoolean().Value()) return plain;
+  Napi::ArrayBuffer buffer = Napi::ArrayBuffer::New(env, tensor.mutable_data_ptr(), tensor.nbytes());
+  try {
+    info[1].As<Napi::Function>().Call({buffer});
+  } catch (const Napi::Error&) {
+    buffer.Detach();
+    throw;
+  }
+  buffer.Detach();
+  return plain;
+}
+
 // memory(): live tensors and the bytes of the distinct storages they hold.
 Napi::Value memory(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), "memory", [&] {
@@ -183,6 +206,7 @@ void registerTensor(Napi::Env env, Napi::Object exports) {
   exports.Set("disposeFrame", Napi::Function::New(env, disposeFrame));
   exports.Set("fromBytes", Napi::Function::New(env, fromBytes));
   exports.Set("toBytes", Napi::Function::New(env, toBytes));
+  exports.Set("withMemory", Napi::Function::New(env, withMemory));
   exports.Set("memory", Napi::Function::New(env, memory));
   exports.Set("storageBytes", Napi::Function::New(env, storageBytes));
   exports.Set("adjustMemory", Napi::Function::New(env, adjustMemory));

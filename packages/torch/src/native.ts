@@ -41,6 +41,7 @@ export interface Native {
   disposeFrame(base: number, count: number): void;
   fromBytes(bytes: Uint8Array, dtype: string, base: number, dimensions: number): number;
   toBytes(handle: number): ArrayBuffer;
+  withMemory(handle: number, use: (bytes: ArrayBuffer) => void): boolean;
   memory(): { liveTensors: number; bytes: number };
   storageBytes(handle: number): number;
   adjustMemory(change: number): number;

@@ -1,5 +1,6 @@
 import {
   closeSync,
+  fsync,
   fsyncSync,
   mkdirSync,
   openSync,
@@ -9,10 +10,11 @@ import {
   statSync,
   writeSync,
 } from 'node:fs';
+import { promisify } from 'node:util';
 
 /**
  * What a careful writer asks of a file system, call by call: so that a test can stop it between any two, fail any one, or
- * forget what was not synced. All calls block: they are for threads that may.
+ * forget what was not synced. All calls but `sync` block: they are for threads that may.
  */
 export interface Disk {
   /** Makes a folder; one that is there is fine. */
@@ -21,8 +23,8 @@ export interface Disk {
   create(path: string): number;
   /** Writes all of the bytes at the end. */
   write(file: number, bytes: Uint8Array): void;
-  /** Returns once the file's content would survive a loss of power. */
-  sync(file: number): void;
+  /** Over, or its promise settled, once the file's content would survive a loss of power. */
+  sync(file: number): void | Promise<void>;
   close(file: number): void;
   /** Returns once the names in a folder would survive a loss of power. */
   syncFolder(path: string): void;
@@ -50,7 +52,7 @@ export const localDisk: Disk = Object.freeze({
     let done = 0;
     while (done < bytes.length) done += writeSync(file, bytes, done);
   },
-  sync: fsyncSync,
+  sync: promisify(fsync),
   close: closeSync,
   syncFolder: (path: string) => {
     let folder: number;

@@ -1,12 +1,13 @@
 import { createHash, type Hash } from 'node:crypto';
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
-import { empty, fromBytes } from '../creation.js';
+import { empty } from '../creation.js';
 import type { Device } from '../dtype.js';
 import { elementSize } from '../dtype.js';
 import { TorchError } from '../errors.js';
+import { native } from '../native.js';
 import { Operator } from '../operator.js';
 import { scope } from '../scope.js';
-import type { Tensor } from '../tensor.js';
+import { live, type Tensor } from '../tensor.js';
 import { maxHeaderBytes, parseHeader, type SafetensorsHeader, type TensorEntry } from './header.js';
 import { ScanError, shortened } from './scanner.js';
 
@@ -40,14 +41,14 @@ interface OpenFile {
 }
 
 const mapFrom = 64 * 1024 * 1024;
-const pieceBytes = 16 * 1024 * 1024;
+/** So much is read and hashed at a time: what was read is then still in the cache. */
+const pieceBytes = 1024 * 1024;
 
 const fromFile = new Operator('aten::from_file');
 const slice = new Operator('aten::slice', 'Tensor');
 const viewAs = new Operator('aten::view', 'dtype');
 const reshape = new Operator('aten::view');
 const clone = new Operator('aten::clone');
-const copy = new Operator('aten::copy_');
 const toDevice = new Operator('aten::to', 'dtype_layout');
 const largest = new Operator('aten::max');
 
@@ -101,14 +102,13 @@ function loadVerified(
 
 function readTensor(handle: number, dataStart: number, { begin, end }: TensorEntry, hash: Hash): Tensor {
   const whole = empty([end - begin], { dtype: 'uint8' });
-  for (let at = begin; at < end; at += pieceBytes) {
-    const bytes = readExactly(handle, Math.min(end, at + pieceBytes) - at, dataStart + at);
-    hash.update(bytes);
-    scope(() => {
-      const target = slice.call([whole, 0, at - begin, at - begin + bytes.length]) as Tensor;
-      copy.call([target, fromBytes(bytes, 'uint8', [bytes.length])]);
-    });
-  }
+  native().withMemory(live(whole), (memory) => {
+    for (let at = begin; at < end; at += pieceBytes) {
+      const piece = new Uint8Array(memory, at - begin, Math.min(pieceBytes, end - at));
+      fill(piece, handle, dataStart + at);
+      hash.update(piece);
+    }
+  });
   return whole;
 }
 
@@ -152,13 +152,17 @@ function readFile(handle: number, seen: (bytes: Buffer) => void = () => {}): Ope
 
 function readExactly(handle: number, count: number, position: number): Buffer {
   const buffer = Buffer.alloc(count);
+  fill(buffer, handle, position);
+  return buffer;
+}
+
+function fill(bytes: Uint8Array, handle: number, position: number): void {
   let done = 0;
-  while (done < count) {
-    const read = readSync(handle, buffer, done, count - done, position + done);
-    if (read === 0) throw new ScanError(`expected ${count} bytes at ${position}, got ${done}`);
+  while (done < bytes.length) {
+    const read = readSync(handle, bytes, done, bytes.length - done, position + done);
+    if (read === 0) throw new ScanError(`expected ${bytes.length} bytes at ${position}, got ${done}`);
     done += read;
   }
-  return buffer;
 }
 
 // A private mapping: writing to the tensors in place does not change the file.

@@ -3,9 +3,10 @@ import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from 'n
 import { dirname } from 'node:path';
 import { elementSize } from '../dtype.js';
 import { TorchError } from '../errors.js';
+import { native } from '../native.js';
 import { Operator } from '../operator.js';
 import { scope } from '../scope.js';
-import type { Tensor } from '../tensor.js';
+import { live, type Tensor } from '../tensor.js';
 import { type Item, type Layout, layOut, quoted } from './layout.js';
 
 const chunkBytes = 16 * 1024 * 1024;
@@ -61,11 +62,17 @@ function write(path: string, { header, items }: Layout): void {
   const handle = openSync(path, 'wx');
   try {
     writeAll(handle, header);
-    for (const item of items) eachPiece(item, chunkBytes, (bytes) => writeAll(handle, bytes));
+    for (const item of items) writeItem(handle, item);
     fsyncSync(handle);
   } finally {
     closeSync(handle);
   }
+}
+
+/** From the memory of the tensor itself where that can be, else from copies. */
+function writeItem(handle: number, item: Item): void {
+  const isPlain = native().withMemory(live(item.tensor), (bytes) => writeAll(handle, new Uint8Array(bytes)));
+  if (!isPlain) eachPiece(item, chunkBytes, (bytes) => writeAll(handle, bytes));
 }
 
 function eachPiece({ tensor, bytes }: Item, most: number, visit: (bytes: Uint8Array<ArrayBuffer>) => void): void {
@@ -88,7 +95,7 @@ function eachPiece({ tensor, bytes }: Item, most: number, visit: (bytes: Uint8Ar
 
 function writeAll(handle: number, bytes: Uint8Array): void {
   let done = 0;
-  while (done < bytes.length) done += writeSync(handle, bytes, done);
+  while (done < bytes.length) done += writeSync(handle, bytes, done, Math.min(chunkBytes, bytes.length - done));
 }
 
 // The new name survives a power failure only once the folder is written too; not every system can do it.

@@ -5,9 +5,11 @@ import type { ReadColumns } from './raw-rows.js';
 import type { RowsBuilder } from './rows-builder.js';
 
 const fn = 'readCsv';
-const [minus, plus, point, zero] = [0x2d, 0x2b, 0x2e, 0x30];
+const [minus, plus, point, zero, newline, carriageReturn] = [0x2d, 0x2b, 0x2e, 0x30, 0x0a, 0x0d];
 /** So many decimal digits are a whole number that float64 holds. */
 const exactDigits = 15;
+/** Longest text, in bytes, that is remembered, and how many are. */
+const [longestShort, mostShort] = [32, 4096];
 const powersOfTen = Float64Array.from({ length: exactDigits + 1 }, (_, i) => 10 ** i);
 
 /** Puts the wanted cells of records into builders. */
@@ -23,6 +25,11 @@ export class CellReader {
   readonly #texts: readonly number[];
   /** Where each cell of a line ends. */
   readonly #ends: Int32Array;
+  /** What becomes of each column: 2i a number for place i, 2i + 1 a text; −1 nothing. Null where one becomes two things. */
+  readonly #uses: Int32Array | null;
+  /** Where the texts of a line begin and end. */
+  readonly #bounds: Int32Array;
+  readonly #shortTexts: ShortTexts;
 
   /** @throws ShallowsError for a column that the file does not have */
   constructor(file: CsvFile, names: readonly string[], columns: ReadColumns) {
@@ -39,6 +46,56 @@ export class CellReader {
     this.#numbers = columns.numbers.map(place);
     this.#texts = columns.texts.map(place);
     this.#ends = new Int32Array(names.length);
+    this.#uses = this.#takesDecimals ? usesOf(names.length, this.#numbers, this.#texts) : null;
+    this.#bounds = new Int32Array(2 * this.#texts.length);
+    this.#shortTexts = new ShortTexts((text) => this.#text(text));
+  }
+
+  /**
+   * Adds the line that begins at `bytes[from]`, in one pass over its bytes, if it has the right cells and its numbers are plain
+   * decimals. A newline must follow. @returns the index behind the line; 0, with no row added, where `addLine` must look at it
+   */
+  addPlain(builder: RowsBuilder, bytes: Buffer, from: number): number {
+    const [uses, delimiter] = [this.#uses, this.#delimiter];
+    if (uses === null || delimiter === null || bytes[from] === newline) return 0;
+    const last = uses.length - 1;
+    let at = from;
+    for (let column = 0; column <= last; column++) {
+      const use = uses[column] as number;
+      let byte = bytes[at] as number;
+      if (use >= 0 && use % 2 === 0) {
+        const isNegative = byte === minus;
+        if (isNegative || byte === plus) byte = bytes[++at] as number;
+        let [digits, value, whole] = [0, 0, -1];
+        for (;;) {
+          const digit = byte - zero;
+          if (digit >= 0 && digit <= 9) {
+            value = 10 * value + digit;
+            digits++;
+          } else if (byte === point && whole < 0) whole = digits;
+          else break;
+          byte = bytes[++at] as number;
+        }
+        if (digits === 0 || digits > exactDigits) return 0;
+        const size = whole < 0 ? value : value / (powersOfTen[digits - whole] as number);
+        builder.setNumber(use >> 1, isNegative ? -size : size);
+        if (byte === carriageReturn && column === last) byte = bytes[++at] as number;
+      } else {
+        const begin = at;
+        while (byte !== delimiter && byte !== newline) byte = bytes[++at] as number;
+        if (use >= 0) {
+          const isCut = byte === newline && at > begin && bytes[at - 1] === carriageReturn;
+          this.#bounds[use - 1] = begin;
+          this.#bounds[use] = isCut ? at - 1 : at;
+        }
+      }
+      if (byte !== (column < last ? delimiter : newline)) return 0;
+      at++;
+    }
+    for (let i = 0; i < this.#texts.length; i++)
+      builder.setText(i, this.#shortTexts.of(bytes, this.#bounds[2 * i] as number, this.#bounds[2 * i + 1] as number));
+    builder.endRow();
+    return at;
   }
 
   /** Adds a row: `bytes[from]` to before `bytes[to]`, of which no cell is quoted. @throws ShallowsError */
@@ -98,6 +155,42 @@ export class CellReader {
   #unequal(got: number, line: number): ShallowsError {
     return unequalLines(this.#file.path, `${got} instead of ${this.#ends.length} in line ${line}`);
   }
+}
+
+function usesOf(width: number, numbers: readonly number[], texts: readonly number[]): Int32Array | null {
+  const uses = new Int32Array(width).fill(-1);
+  for (const [i, column] of numbers.entries()) uses[column] = 2 * i;
+  for (const [i, column] of texts.entries()) uses[column] = 2 * i + 1;
+  return new Set([...numbers, ...texts]).size === numbers.length + texts.length ? uses : null;
+}
+
+/** What short texts stand for, each looked up once while it comes again and again, as categories do. */
+class ShortTexts {
+  readonly #meaning: (text: string) => string | null;
+  readonly #known = new Map<number, { readonly bytes: Uint8Array; readonly meaning: string | null }>();
+
+  constructor(meaning: (text: string) => string | null) {
+    this.#meaning = meaning;
+  }
+
+  of(bytes: Buffer, from: number, to: number): string | null {
+    const length = to - from;
+    if (length > longestShort) return this.#meaning(bytes.toString('utf8', from, to));
+    let hash = 0x811c9dc5;
+    for (let at = from; at < to; at++) hash = Math.imul(hash ^ (bytes[at] as number), 0x01000193);
+    const found = this.#known.get(hash);
+    if (found !== undefined && isAt(bytes, from, to, found.bytes)) return found.meaning;
+    const meaning = this.#meaning(bytes.toString('utf8', from, to));
+    if (this.#known.size >= mostShort) this.#known.clear();
+    this.#known.set(hash, { bytes: Uint8Array.from(bytes.subarray(from, to)), meaning });
+    return meaning;
+  }
+}
+
+function isAt(bytes: Buffer, from: number, to: number, expected: Uint8Array): boolean {
+  if (expected.length !== to - from) return false;
+  for (let i = 0; i < expected.length; i++) if (bytes[from + i] !== expected[i]) return false;
+  return true;
 }
 
 /** A finite number, or 1 and 0 for true and false; null for anything else. */

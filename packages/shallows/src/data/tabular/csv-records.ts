@@ -14,22 +14,31 @@ export type CsvFile = Extract<TableFile, { format: 'csv' }>;
 export interface BytesPart {
   /** The first; the file's own unless given. */
   readonly start?: number;
+  /** The number of its line; 1 unless given. */
+  readonly line?: number;
   /** Behind the last; the file's end unless given. */
   readonly end?: number;
 }
 
-/** Where a record ends: the byte of the file behind it, and the number of its last line, from 1 for that with the part's start. */
-export interface RecordEnd {
+/** A place between records: the byte of the file, and the number of the line that begins there. */
+interface Position {
   readonly offset: number;
   readonly line: number;
 }
 
-/** Called for every record. What returns false has seen enough. */
+/** Called for every record: with one of the first three, then with `ended`. Bytes are others after the call. */
 export interface RecordVisitor {
-  /** A line in which no cell is quoted: `bytes[from]` to before `bytes[to]`, which are others after the call. */
-  line(bytes: Buffer, from: number, to: number, end: RecordEnd): boolean;
-  /** Any other record. */
-  cells(cells: readonly string[], end: RecordEnd): boolean;
+  /**
+   * May take the line without quotes that begins at `bytes[from]` and ends with the next newline: returns the index behind
+   * that, or 0 to have it by `line`. Whoever has it here looks at each byte once.
+   */
+  plain?(bytes: Buffer, from: number): number;
+  /** A line in which no cell is quoted: `bytes[from]` to before `bytes[to]`. */
+  line(bytes: Buffer, from: number, to: number, line: number): void;
+  /** Any other record, and its last line. */
+  cells(cells: readonly string[], line: number): void;
+  /** With the offset in the file behind the record; false where enough was seen. */
+  ended(offset: number): boolean;
 }
 
 const fn = 'readCsv';
@@ -53,19 +62,19 @@ export function delimiterByte({ delimiter }: CsvFile): number | null {
  * @throws ShallowsError that names the file and what is wrong with it
  */
 export async function readRecords(file: CsvFile, part: BytesPart, visitor: RecordVisitor): Promise<void> {
-  const start = { offset: part.start ?? 0, line: 1 };
+  const start = { offset: part.start ?? 0, line: part.line ?? 1 };
   const rest = delimiterByte(file) === null ? start : await readLines(file.path, part, visitor);
   if (rest !== null) await parseRecords(file, { ...part, from: rest }, visitor);
 }
 
 /** Returns where the first line with a quote begins; null where all were read. */
-async function readLines(path: string, part: BytesPart, visitor: RecordVisitor): Promise<RecordEnd | null> {
+async function readLines(path: string, part: BytesPart, visitor: RecordVisitor): Promise<Position | null> {
   await using file = await OpenFile.at(path);
   let buffer = Buffer.allocUnsafeSlow(pieceBytes);
   let offset = part.start ?? 0;
   // The bytes at the start of the buffer that are of a line whose end was not seen yet.
   let kept = 0;
-  for (let line = 1, isFirst = true; ; isFirst = false) {
+  for (let line = part.line ?? 1, isFirst = true; ; isFirst = false) {
     const most = Math.min(buffer.length - kept, (part.end ?? Number.POSITIVE_INFINITY) - offset - kept);
     const read = await file.read(buffer, kept, most, offset + kept);
     const filled = kept + read;
@@ -77,14 +86,25 @@ async function readLines(path: string, part: BytesPart, visitor: RecordVisitor):
     }
     const quoted = buffer.subarray(0, filled).indexOf(quote, kept);
     const readable = quoted < 0 ? filled : quoted;
+    const lastNewline = readable === 0 ? -1 : buffer.lastIndexOf(newline, readable - 1);
     for (;;) {
+      const behind = from <= lastNewline ? (visitor.plain?.(buffer, from) ?? 0) : 0;
+      if (behind > 0) {
+        if (!visitor.ended(offset + behind)) return null;
+        from = behind;
+        line++;
+        continue;
+      }
       let end = from;
       while (end < readable && buffer[end] !== newline) end++;
       const isEnded = end < readable;
       if (!isEnded && (quoted >= 0 || read > 0)) break;
       const to = isEnded && end > from && buffer[end - 1] === carriageReturn ? end - 1 : end;
       const next = isEnded ? end + 1 : end;
-      if (to > from && !visitor.line(buffer, from, to, { offset: offset + next, line })) return null;
+      if (to > from) {
+        visitor.line(buffer, from, to, line);
+        if (!visitor.ended(offset + next)) return null;
+      }
       if (!isEnded) return null;
       from = next;
       line++;
@@ -135,7 +155,7 @@ const enough = new Error('enough');
 
 async function parseRecords(
   { path, delimiter }: CsvFile,
-  { end, from }: BytesPart & { readonly from: RecordEnd },
+  { end, from }: BytesPart & { readonly from: Position },
   visitor: RecordVisitor,
 ): Promise<void> {
   const parser = parse({
@@ -146,7 +166,8 @@ async function parseRecords(
     skip_empty_lines: true,
     max_record_size: longestRow,
     on_record: (record: readonly string[], { bytes, lines }) => {
-      if (!visitor.cells(record, { offset: from.offset + bytes, line: from.line + lines - 1 })) throw enough;
+      visitor.cells(record, from.line + lines - 1);
+      if (!visitor.ended(from.offset + bytes)) throw enough;
       return null;
     },
   });

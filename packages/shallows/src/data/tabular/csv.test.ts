@@ -67,6 +67,56 @@ describe('readCsv', () => {
     expect([...numeric.values()].map((values) => values[0])).toEqual([1, 3, 2]);
   });
 
+  test('decimals are the numbers that Number gives, signs of zero too', async () => {
+    const cells = ['-0', '+0', '0.1', '-.5', '5.', '00012', '123456789012345', '0.000000000000001', '9007199254740993'];
+    cells.push('1.7976931348623157e308', '4.9e-324', ' 7 ', '-1.25E-3', '0.30000000000000004', '1234567.890123');
+    for (let i = 0; i < 5000; i++) {
+      const digits = String(Math.floor(((i * 0.618033988749895) % 1) * 10 ** ((i % 17) + 1)));
+      const point = i % (digits.length + 1);
+      cells.push(`${i % 3 === 0 ? '-' : ''}${digits.slice(0, point)}.${digits.slice(point)}0`);
+    }
+    const { numeric } = await readCsv(await file(`a\n${cells.join('\n')}\n`));
+    expect([...(numeric.get('a') ?? [])]).toEqual(cells.map(Number));
+    const last = await readCsv(await file(`b,a\r\n${cells.map((cell) => `x,${cell}`).join('\r\n')}`), {
+      categorical: ['b'],
+    });
+    expect([...(last.numeric.get('a') ?? [])]).toEqual(cells.map(Number));
+  });
+
+  test('what is quoted far down, after megabytes that are not', async () => {
+    const rows = 60_000;
+    const lines = Array.from({ length: rows }, (_, i) => `${i},name ${i % 5000} ü,${i / 8}`);
+    lines[50_000] = '50000,"a, ""b""\nc",6250';
+    const { numeric, categorical } = await readCsv(await file(`i,t,x\r\n${lines.join('\r\n')}\r\n`), {
+      categorical: ['t'],
+    });
+    expect(numeric.get('i')).toEqual(Float64Array.from({ length: rows }, (_, i) => i));
+    expect(numeric.get('x')).toEqual(Float64Array.from({ length: rows }, (_, i) => i / 8));
+    const { values = [], codes = new Int32Array() } = categorical.get('t') ?? {};
+    const texts = Array.from(codes, (code) => values[code]);
+    expect(texts[50_000]).toBe('a, "b"\nc');
+    expect(texts.toSpliced(50_000, 1)).toEqual(
+      Array.from({ length: rows }, (_, i) => `name ${i % 5000} ü`).toSpliced(50_000, 1),
+    );
+  });
+
+  test('a column may be a number and a text at once, and a number may stand for a missing one', async () => {
+    const reader = await openCsv({
+      ...{ format: 'csv', path: await file('a,b\n1,2\n-9,4\n'), delimiter: ',', header: true, missingValues: ['-9'] },
+    });
+    const chunks: RawRows[] = [];
+    await reader.scan({ numbers: ['a', 'b'], texts: ['a'] }, (rows) => chunks.push(rows));
+    expect(chunks.map(({ numbers, texts }) => [numbers.map((each) => [...each]), texts])).toEqual([
+      [
+        [
+          [1, Number.NaN],
+          [2, 4],
+        ],
+        [['1', null]],
+      ],
+    ]);
+  });
+
   test('a file of a header alone has no rows', async () => {
     expect(await read('a,b\n')).toEqual({ rows: 0, a: [], b: [] });
   });
@@ -75,7 +125,10 @@ describe('readCsv', () => {
     ['a,b\n1,2\n3,x\n', {}, 'expected a number in row 2, column "b" of '],
     ['a\n1\nInfinity\n', {}, 'row 2, column "a" of '],
     ['a\n0,5\n', {}, 'expected the same cells in every line'],
-    ['a,b\n1,2\n3\n', {}, 'line 3'],
+    ['a,b\n1,2\n3\n', {}, 'got 1 instead of 2 in line 3'],
+    ['a,b\n\n1,2\n"3",4\n5,6,7\n', {}, 'got 3 instead of 2 in line 5'],
+    ['a,b\n1,2\n"3\n\n', {}, 'got Quote Not Closed: the parsing is finished with an opening quote at line'],
+    ['a,b\n1,2\n3,"4"5\n', {}, 'line 3'],
     ['a\n"x\n', {}, 'expected the same cells in every line'],
     ['a,a\n1,2\n', {}, 'got "a" twice'],
     ['age,b\n1,2\n', { columns: ['agee'] }, `expected a column "agee" in `],
@@ -103,15 +156,21 @@ describe('chunks', () => {
   const open = async (content: string) =>
     openCsv({ format: 'csv', path: await file(content, 'big.csv'), delimiter: ',', header: true, missingValues: [''] });
 
-  test('each chunk can be read by itself, and is what the scan saw', async () => {
-    const reader = await open(text);
+  test.each([
+    ['quoted', text],
+    ['quoted, with a mark of byte order and empty lines', `\ufeff\n${text.replaceAll(/(?<=")\n(?=1)/g, '\n\n')}`],
+    ['plain', text.replaceAll(/"(ü\n)?/g, '')],
+    ['plain, with a mark of byte order', `\ufeff${text.replaceAll(/"(ü\n)?/g, '').replaceAll('\n', '\r\n')}`],
+  ])('each chunk can be read by itself, and is what the scan saw: %s', async (_, content) => {
+    const reader = await open(content);
     const seen: { chunk: RawRows; place: ChunkPlace }[] = [];
     await reader.scan(columns, (chunk, place) => seen.push({ chunk, place }));
     expect(seen.map(({ place }) => place.rows)).toEqual([4096, 4096, 1808]);
     expect(seen.map(({ place }) => place.firstRow)).toEqual([0, 4096, 8192]);
     for (const { chunk, place } of seen) expect(await reader.read(columns, place)).toEqual(chunk);
     const last = seen.at(-1)?.chunk;
-    expect([last?.numbers[0]?.at(-1), last?.texts[0]?.at(-1)]).toEqual([9999, 'é9999']);
+    expect(last?.numbers[0]?.at(-1)).toBe(9999);
+    expect(last?.texts[0]?.at(-1)).toMatch(/^é?9999$/);
   });
 
   test('a file that changes in between is an error, not other numbers', async () => {

@@ -1,7 +1,7 @@
 import { ShallowsError, shown } from '../../errors.js';
 import { changedFile } from './cell-errors.js';
 import { CellReader } from './csv-cells.js';
-import { type CsvFile, type RecordEnd, readRecords } from './csv-records.js';
+import { type BytesPart, type CsvFile, readRecords } from './csv-records.js';
 import type { ChunkPlace, RawRows, ReadColumns, TableReader } from './raw-rows.js';
 import { RowsBuilder } from './rows-builder.js';
 
@@ -12,39 +12,44 @@ const fn = 'readCsv';
 
 /** Opens a CSV file: reads its header. @throws ShallowsError that names the file and what is wrong with it */
 export async function openCsv(file: CsvFile): Promise<TableReader> {
-  const { cells, end } = await readHeader(file);
-  const columns = file.header ? cells : cells.map((_, i) => String(i));
+  const header = await readHeader(file);
+  const columns = file.header ? header.cells : header.cells.map((_, i) => String(i));
+  const rows = file.header ? { start: header.offset, line: header.lines + 1 } : { start: 0 };
   const twice = columns.find((name, i) => columns.indexOf(name) !== i);
   if (twice !== undefined)
     throw new ShallowsError(`${fn}: expected each column of ${file.path} once, got ${shown(twice)} twice - rename one`);
   return {
     columns,
-    scan: (wanted, visit) => scan(file, columns, wanted, end, visit),
+    scan: (wanted, visit) => scan(file, columns, wanted, rows, visit),
     read: (wanted, place) => readChunk(file, columns, wanted, place),
   };
 }
 
+/** The first record, and where the next line begins. */
 interface Header {
   readonly cells: readonly string[];
-  readonly end: RecordEnd;
+  readonly offset: number;
+  readonly lines: number;
 }
 
 async function readHeader(file: CsvFile): Promise<Header> {
-  const headers: Header[] = [];
-  const add = (cells: readonly string[], end: RecordEnd): boolean => {
-    headers.push({ cells, end });
-    return false;
+  let header: Header | null = null as Header | null;
+  const add = (cells: readonly string[], lines: number): void => {
+    header = { cells, offset: 0, lines };
   };
   await readRecords(
     file,
     {},
     {
-      line: (bytes, from, to, end) => add(bytes.toString('utf8', from, to).split(file.delimiter), end),
+      line: (bytes, from, to, line) => add(bytes.toString('utf8', from, to).split(file.delimiter), line),
       cells: add,
+      ended: (offset) => {
+        if (header !== null) header = { ...header, offset };
+        return false;
+      },
     },
   );
-  const [header] = headers;
-  if (header !== undefined) return header;
+  if (header !== null) return header;
   throw new ShallowsError(`${fn}: expected a line of column names in ${file.path}, got an empty file - check the path`);
 }
 
@@ -52,13 +57,13 @@ async function scan(
   file: CsvFile,
   names: readonly string[],
   columns: ReadColumns,
-  header: RecordEnd,
+  part: BytesPart,
   visit: (rows: RawRows, place: ChunkPlace) => void,
 ): Promise<void> {
   const reader = new CellReader(file, names, columns);
   const newChunk = () => new RowsBuilder(columns.numbers.length, columns.texts.length, chunkRows);
   let builder = newChunk();
-  let start = file.header ? header.offset : 0;
+  let start = part.start ?? 0;
   let [firstRow, end] = [0, start];
   const flush = (): void => {
     if (builder.rows === 0) return;
@@ -68,27 +73,16 @@ async function scan(
     firstRow += rows;
     start = end;
   };
-  const added = ({ offset }: RecordEnd): boolean => {
-    end = offset;
-    if (builder.full || end - start >= chunkBytes) flush();
-    return true;
-  };
-  // Lines count from where reading begins.
-  const before = file.header ? header.line : 0;
-  await readRecords(
-    file,
-    { start },
-    {
-      line: (bytes, from, to, place) => {
-        reader.addLine(builder, bytes, from, to, firstRow + builder.rows, before + place.line);
-        return added(place);
-      },
-      cells: (cells, place) => {
-        reader.addCells(builder, cells, firstRow + builder.rows, before + place.line);
-        return added(place);
-      },
+  await readRecords(file, part, {
+    plain: (bytes, from) => reader.addPlain(builder, bytes, from),
+    line: (bytes, from, to, line) => reader.addLine(builder, bytes, from, to, firstRow + builder.rows, line),
+    cells: (cells, line) => reader.addCells(builder, cells, firstRow + builder.rows, line),
+    ended: (offset) => {
+      end = offset;
+      if (builder.full || end - start >= chunkBytes) flush();
+      return true;
     },
-  );
+  });
   flush();
 }
 
@@ -110,14 +104,10 @@ async function readChunk(
       file,
       { start, end },
       {
-        line: (bytes, from, to, { line }) => {
-          reader.addLine(builder, bytes, from, to, nextRow(), line);
-          return true;
-        },
-        cells: (cells, { line }) => {
-          reader.addCells(builder, cells, nextRow(), line);
-          return true;
-        },
+        plain: (bytes, from) => (builder.full ? 0 : reader.addPlain(builder, bytes, from)),
+        line: (bytes, from, to, line) => reader.addLine(builder, bytes, from, to, nextRow(), line),
+        cells: (cells, line) => reader.addCells(builder, cells, nextRow(), line),
+        ended: () => true,
       },
     );
   } catch (error) {

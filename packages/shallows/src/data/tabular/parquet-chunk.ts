@@ -125,12 +125,12 @@ function decoded(
 }
 
 function words(dictionary: DecodedArray, codes: Uint32Array): ArrayLike<unknown> {
-  const values = dictionary instanceof Float64Array ? new Float64Array(codes.length) : new Array<unknown>(codes.length);
-  for (let i = 0; i < codes.length; i++) {
-    const code = codes[i] as number;
-    if (code >= dictionary.length) within('a word of the dictionary', code, dictionary.length - 1);
-    values[i] = dictionary[code] as number;
-  }
+  let largest = -1;
+  for (let i = 0; i < codes.length; i++) largest = Math.max(largest, codes[i] as number);
+  if (largest >= 0) within('a word of the dictionary', largest, dictionary.length - 1);
+  if (!(dictionary instanceof Float64Array)) return Array.from(codes, (code) => dictionary[code]);
+  const values = new Float64Array(codes.length);
+  for (let i = 0; i < codes.length; i++) values[i] = dictionary[codes[i] as number] as number;
   return values;
 }
 

@@ -109,11 +109,23 @@ interface CellRange {
 
 function numbersOf(pages: readonly Page[], { file, firstRow, rows, column }: CellRange): Float64Array {
   const numbers = new Float64Array(rows);
-  eachValue(pages, (value, i) => {
-    const isPlain = typeof value === 'number' && Number.isFinite(value);
-    numbers[i] = isPlain ? value : toNumber(value, { file, row: firstRow + i, column });
-  });
+  let row = 0;
+  for (const page of pages) {
+    const { values, present } = page;
+    if (present === null && values instanceof Float64Array && !hasInfinity(values)) numbers.set(values, row);
+    else
+      eachValue([page], (value, i) => {
+        const isPlain = typeof value === 'number' && Number.isFinite(value);
+        numbers[row + i] = isPlain ? value : toNumber(value, { file, row: firstRow + row + i, column });
+      });
+    row += present?.length ?? values.length;
+  }
   return numbers;
+}
+
+function hasInfinity(values: Float64Array): boolean {
+  for (let i = 0; i < values.length; i++) if (Math.abs(values[i] as number) === Number.POSITIVE_INFINITY) return true;
+  return false;
 }
 
 function textsOf(pages: readonly Page[], { file, firstRow, rows, column }: CellRange): (string | null)[] {

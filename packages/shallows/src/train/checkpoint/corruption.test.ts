@@ -18,11 +18,11 @@ const folder = join(home, 'checkpoints');
 const newest = join(folder, 'ba2');
 const copy = join(home, 'copy');
 
-beforeAll(() => {
+beforeAll(async () => {
   const weight = rand([40, 30]);
   const flags = tensor([true, false, true]);
   for (const batch of [1, 2]) {
-    writeFolder(localDisk, {
+    await writeFolder(localDisk, {
       folder,
       name: `ba${batch}`,
       sequence: batch,

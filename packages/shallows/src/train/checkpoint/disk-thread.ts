@@ -1,5 +1,5 @@
 import { Worker } from 'node:worker_threads';
-import type { Answer, Jobs, Request } from './jobs.js';
+import type { Answer, Jobs, Request, Result } from './jobs.js';
 
 /** An error of a job, with the system's code where it has one. */
 export class JobError extends Error {
@@ -13,7 +13,7 @@ export class JobError extends Error {
 
 interface Pending {
   readonly worker: Worker;
-  readonly resolve: (result: ReturnType<Jobs[keyof Jobs]>) => void;
+  readonly resolve: (result: Result<keyof Jobs>) => void;
   readonly reject: (error: Error) => void;
 }
 
@@ -38,7 +38,7 @@ export class DiskThread {
     kind: K,
     job: Parameters<Jobs[K]>[0],
     transfer: readonly ArrayBuffer[] = [],
-  ): Promise<ReturnType<Jobs[K]>> {
+  ): Promise<Result<K>> {
     const id = ++this.#last;
     return new Promise((resolve, reject) => {
       const worker = (this.#worker ??= this.#start());

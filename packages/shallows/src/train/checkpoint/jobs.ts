@@ -3,11 +3,11 @@ import { type CheckpointEntry, listCheckpoints, type Newest, newestCheckpoint, n
 import { type Pruned, type PruneJob, pruneFolder } from './prune.js';
 import { type WriteJob, type Written, writeFolder } from './write-folder.js';
 
-/** What a disk thread can be asked for: functions that block, of plain data. */
+/** What a disk thread can be asked for: functions that mostly block, of plain data. */
 export const jobs = {
-  write: (job: Omit<WriteJob, 'sequence'>): Written & { readonly writeMs: number } => {
+  write: async (job: Omit<WriteJob, 'sequence'>): Promise<Written & { readonly writeMs: number }> => {
     const start = performance.now();
-    const written = writeFolder(localDisk, { ...job, sequence: nextSequence(job.folder) });
+    const written = await writeFolder(localDisk, { ...job, sequence: nextSequence(job.folder) });
     return { ...written, writeMs: performance.now() - start };
   },
   prune: (job: PruneJob): Pruned => pruneFolder(localDisk, job),
@@ -18,6 +18,9 @@ export const jobs = {
 /** The jobs by name. */
 export type Jobs = typeof jobs;
 
+/** What a job gives in the end. */
+export type Result<K extends keyof Jobs> = Awaited<ReturnType<Jobs[K]>>;
+
 /** What is sent to the thread. */
 export type Request = {
   readonly [K in keyof Jobs]: { readonly id: number; readonly kind: K; readonly job: Parameters<Jobs[K]>[0] };
@@ -25,12 +28,12 @@ export type Request = {
 
 /** What comes back. */
 export type Answer = { readonly id: number } & (
-  | { readonly result: ReturnType<Jobs[keyof Jobs]> }
+  | { readonly result: Result<keyof Jobs> }
   | { readonly failure: { readonly message: string; readonly code: string } }
 );
 
 /** Does what is asked. */
-export function perform(request: Request): ReturnType<Jobs[keyof Jobs]> {
+export async function perform(request: Request): Promise<Result<keyof Jobs>> {
   switch (request.kind) {
     case 'write':
       return jobs.write(request.job);

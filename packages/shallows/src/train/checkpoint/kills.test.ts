@@ -24,7 +24,7 @@ const pieces = [Buffer.alloc(200_000, 1), Buffer.alloc(200_000, 2)];
 process.send({ found: last });
 for (let batch = last + 1; ; batch++) {
   process.send({ begun: batch });
-  jobs.write({
+  await jobs.write({
     folder, name: 'ba' + batch,
     facts: { progress: { epoch: 0, batch, sample: batch, elapsedMs: 1, fraction: 0 }, metrics: {} },
     contents: { 'model.safetensors': pieces, 'state.safetensors': pieces, 'state.json': [Buffer.from('{}')] },

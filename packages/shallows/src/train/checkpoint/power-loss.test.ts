@@ -14,13 +14,13 @@ const home = mkdtempSync(join(tmpdir(), 'shallows-power-'));
 afterAll(() => rmSync(home, { recursive: true }));
 
 /** Three saves, of which the last one stays; where each was finished, in calls. */
-function recorded(root: string): { readonly calls: Call[]; readonly finished: number[] } {
+async function recorded(root: string): Promise<{ readonly calls: Call[]; readonly finished: number[] }> {
   const calls: Call[] = [];
   const disk = recordingDisk(calls);
   const finished: number[] = [];
   const retention = completeRetention('test', { last: 1 });
   for (let batch = 1; batch <= 3; batch++) {
-    writePlain(join(root, 'checkpoints'), batch, disk);
+    await writePlain(join(root, 'checkpoints'), batch, disk);
     finished.push(calls.length);
     pruneFolder(disk, { folder: join(root, 'checkpoints'), retention });
   }
@@ -45,9 +45,9 @@ const nothingMore: Fate = { name: () => false, content: (_, synced) => synced };
 const everything: Fate = { name: () => true, content: (written) => written };
 const namesAlone: Fate = { name: () => true, content: (written) => new Uint8Array(written.length) };
 
-test('whenever the power goes, and whatever of the unsynced is lost, the newest checkpoint is the last one saved or the one being saved', () => {
+test('whenever the power goes, and whatever of the unsynced is lost, the newest checkpoint is the last one saved or the one being saved', async () => {
   const root = join(home, 'recorded');
-  const { calls, finished } = recorded(root);
+  const { calls, finished } = await recorded(root);
   expect(calls.length).toBeGreaterThan(90);
   let trials = 0;
   for (let at = 0; at <= calls.length; at++) {
@@ -67,9 +67,9 @@ test('whenever the power goes, and whatever of the unsynced is lost, the newest 
   expect(trials).toBe(6 * (calls.length + 1));
 });
 
-test('when a process is killed between any two calls, what was seen is left: whole checkpoints alone', () => {
+test('when a process is killed between any two calls, what was seen is left: whole checkpoints alone', async () => {
   const root = join(home, 'killed');
-  const { calls } = recorded(root);
+  const { calls } = await recorded(root);
   for (let at = 0; at <= calls.length; at++) {
     const target = join(home, `killed-${at}`);
     materialise(root, calls.slice(0, at), target, everything);
@@ -78,12 +78,12 @@ test('when a process is killed between any two calls, what was seen is left: who
   }
 });
 
-test('whichever call fails, the error comes through, what was saved stays, and nothing is left over', () => {
+test('whichever call fails, the error comes through, what was saved stays, and nothing is left over', async () => {
   const root = join(home, 'failing');
   const folder = join(root, 'checkpoints');
   const log: Call[] = [];
   mkdirSync(folder, { recursive: true });
-  writePlain(folder, 1, recordingDisk(log));
+  await writePlain(folder, 1, recordingDisk(log));
   const count = log.length;
   expect(count).toBeGreaterThan(20);
   for (let at = 0; at < count; at++) {
@@ -92,7 +92,7 @@ test('whichever call fails, the error comes through, what was saved stays, and n
       if (kind !== 'remove' && done++ === at)
         throw Object.assign(new Error('ENOSPC: no space left on device'), { code: 'ENOSPC' });
     });
-    expect(() => writePlain(folder, 2, disk), `call ${at}`).toThrow('ENOSPC');
+    await expect(writePlain(folder, 2, disk), `call ${at}`).rejects.toThrow('ENOSPC');
     const { checkpoint, skipped } = newestCheckpoint(folder);
     expect(skipped).toEqual([]);
     // The very last call syncs a name that is given already.

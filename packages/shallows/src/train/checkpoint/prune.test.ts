@@ -14,9 +14,9 @@ const home = mkdtempSync(join(tmpdir(), 'shallows-prune-'));
 afterAll(() => rmSync(home, { recursive: true }));
 let folder = '';
 let folders = 0;
-beforeEach(() => {
+beforeEach(async () => {
   folder = join(home, String(++folders));
-  for (const batch of [1, 2, 3, 4]) writePlain(folder, batch);
+  for (const batch of [1, 2, 3, 4]) await writePlain(folder, batch);
 });
 const prune = (last: number | null) =>
   pruneFolder(localDisk, { folder, retention: last === null ? null : completeRetention('test', { last }) });

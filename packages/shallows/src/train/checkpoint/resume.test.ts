@@ -15,12 +15,12 @@ let run = '';
 let folder = '';
 let runs = 0;
 
-beforeEach(() => {
+beforeEach(async () => {
   run = join(home, String(++runs));
   folder = join(run, 'checkpoints');
   using weight = tensor([1, 2]);
   for (const batch of [10, 20, 30]) {
-    writeFolder(localDisk, {
+    await writeFolder(localDisk, {
       folder,
       name: `ba${batch}`,
       sequence: batch,

@@ -30,22 +30,22 @@ export interface Written {
  * a temporary name, files first, then the manifest with their digests, the marker last, each synced; then the folder is
  * synced, gets its name at once, and the folder above is synced. What was there before is never touched.
  */
-export function writeFolder(disk: Disk, { folder, name, facts, sequence, contents }: WriteJob): Written {
+export async function writeFolder(disk: Disk, { folder, name, facts, sequence, contents }: WriteJob): Promise<Written> {
   makeLasting(disk, folder);
   const temporary = join(folder, temporaryName('saving'));
   try {
     disk.makeFolder(temporary);
-    const write = (file: string, pieces: readonly Uint8Array[]): FileFacts =>
+    const write = (file: string, pieces: readonly Uint8Array[]): Promise<FileFacts> =>
       writeFile(disk, join(temporary, file), pieces);
     const { model, state, json } = checkpointFiles;
     const files = {
-      [model]: write(model, contents[model]),
-      [state]: write(state, contents[state]),
-      [json]: write(json, contents[json]),
+      [model]: await write(model, contents[model]),
+      [state]: await write(state, contents[state]),
+      [json]: await write(json, contents[json]),
     };
     const text = writeManifest({ schema: 1, sequence, savedAt: new Date().toISOString(), ...facts, files });
-    const manifest = write(checkpointFiles.manifest, [Buffer.from(text)]);
-    const marker = write(checkpointFiles.marker, [Buffer.from(markerText(manifest.sha256))]);
+    const manifest = await write(checkpointFiles.manifest, [Buffer.from(text)]);
+    const marker = await write(checkpointFiles.marker, [Buffer.from(markerText(manifest.sha256))]);
     disk.syncFolder(temporary);
     const taken = giveName(disk, temporary, folder, name);
     disk.syncFolder(folder);
@@ -69,19 +69,26 @@ function makeLasting(disk: Disk, folder: string): void {
   disk.syncFolder(above);
 }
 
-function writeFile(disk: Disk, path: string, pieces: readonly Uint8Array[]): FileFacts {
-  const hash = createHash('sha256');
-  let bytes = 0;
+async function writeFile(disk: Disk, path: string, pieces: readonly Uint8Array[]): Promise<FileFacts> {
   const file = disk.create(path);
   try {
-    for (const piece of pieces) {
-      hash.update(piece);
-      disk.write(file, piece);
-      bytes += piece.length;
-    }
-    disk.sync(file);
+    for (const piece of pieces) disk.write(file, piece);
+    const synced = disk.sync(file);
+    // The disk and this processor work at once.
+    const facts = factsOf(pieces);
+    await synced;
+    return facts;
   } finally {
     disk.close(file);
+  }
+}
+
+function factsOf(pieces: readonly Uint8Array[]): FileFacts {
+  const hash = createHash('sha256');
+  let bytes = 0;
+  for (const piece of pieces) {
+    hash.update(piece);
+    bytes += piece.length;
   }
   return { bytes, sha256: hash.digest('hex') };
 }
