@@ -36,6 +36,9 @@ export function recordingDisk(log: Call[], before: (call: Call) => void = () => 
     sync: (file) => {
       noted({ kind: 'sync', path: pathOf(file) });
     },
+    startSync: async (file) => {
+      noted({ kind: 'sync', path: pathOf(file) });
+    },
     close: (file) => {
       localDisk.close(file);
       noted({ kind: 'close', path: pathOf(file) });

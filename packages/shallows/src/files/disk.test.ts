@@ -8,12 +8,13 @@ const home = mkdtempSync(join(tmpdir(), 'shallows-disk-'));
 afterAll(() => rmSync(home, { recursive: true }));
 const at = (name: string): string => join(home, name);
 
-test('files are new, folders may be there already, names of nothing are none', () => {
+test('files are new, folders may be there already, names of nothing are none', async () => {
   for (const path of ['a', 'a/b', 'a/b']) localDisk.makeFolder(at(path));
   const file = localDisk.create(at('a/b/x'));
   localDisk.write(file, Buffer.from('one '));
   localDisk.write(file, Buffer.from('two'));
   localDisk.sync(file);
+  await localDisk.startSync(file);
   localDisk.close(file);
   localDisk.syncFolder(at('a/b'));
   expect(readFileSync(at('a/b/x'), 'utf8')).toBe('one two');

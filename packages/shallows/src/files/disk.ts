@@ -14,7 +14,7 @@ import { promisify } from 'node:util';
 
 /**
  * What a careful writer asks of a file system, call by call: so that a test can stop it between any two, fail any one, or
- * forget what was not synced. All calls but `sync` block: they are for threads that may.
+ * forget what was not synced. All calls but `startSync` block: they are for threads that may.
  */
 export interface Disk {
   /** Makes a folder; one that is there is fine. */
@@ -23,8 +23,10 @@ export interface Disk {
   create(path: string): number;
   /** Writes all of the bytes at the end. */
   write(file: number, bytes: Uint8Array): void;
-  /** Over, or its promise settled, once the file's content would survive a loss of power. */
-  sync(file: number): void | Promise<void>;
+  /** Returns once the file's content would survive a loss of power. */
+  sync(file: number): void;
+  /** The same while this thread goes on. */
+  startSync(file: number): Promise<void>;
   close(file: number): void;
   /** Returns once the names in a folder would survive a loss of power. */
   syncFolder(path: string): void;
@@ -52,7 +54,8 @@ export const localDisk: Disk = Object.freeze({
     let done = 0;
     while (done < bytes.length) done += writeSync(file, bytes, done);
   },
-  sync: promisify(fsync),
+  sync: fsyncSync,
+  startSync: promisify(fsync),
   close: closeSync,
   syncFolder: (path: string) => {
     let folder: number;

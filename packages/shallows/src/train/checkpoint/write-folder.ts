@@ -73,7 +73,7 @@ async function writeFile(disk: Disk, path: string, pieces: readonly Uint8Array[]
   const file = disk.create(path);
   try {
     for (const piece of pieces) disk.write(file, piece);
-    const synced = disk.sync(file);
+    const synced = disk.startSync(file);
     // The disk and this processor work at once.
     const facts = factsOf(pieces);
     await synced;
