@@ -11,7 +11,7 @@ export const dispatch: Benchmark<Comparison> = {
   about:
     'What a call costs: an addition of one element, a chain of 1,000 of them, and its backward pass, each by operator.',
   run(context) {
-    const [warmup, repeats, rounds] = context.quick ? [20, 20, 1] : [100, 200, 7];
+    const [warmup, repeats, rounds] = context.quick ? [20, 20, 1] : [100, 200, 15];
     return compare(context, {
       ...{ work: WORK, threads: 1, rounds },
       ours: { command: ours('dispatch', warmup, repeats) },

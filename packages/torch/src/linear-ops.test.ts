@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, test } from 'vitest';
+import { values as unstructured } from '../../../tests/support/unstructured.js';
 import {
   autocast,
   type DType,
@@ -9,7 +10,6 @@ import {
   setNumThreads,
   type Tensor,
   TorchError,
-  tensor,
   trace,
   zeros,
 } from './index.js';
@@ -18,14 +18,8 @@ const { linear } = ops.shallows;
 type Linear = (x: Tensor, weight: Tensor, bias: Tensor | null) => Tensor;
 const libtorch: Linear = (x, weight, bias) => ops.aten.linear(x, weight, bias) as Tensor;
 
-/** Values without structure. */
-function values(shape: readonly number[], dtype: DType = 'float32', seed = 1): Tensor {
-  const count = shape.reduce((a, b) => a * b, 1);
-  return tensor(
-    Array.from({ length: count }, (_, i) => Math.sin(12.9898 * (i + 1) + 78.233 * seed)),
-    { dtype, shape },
-  );
-}
+const values = (shape: readonly number[], dtype: DType = 'float32', seed = 1): Tensor =>
+  unstructured(shape, dtype, seed);
 
 interface Setting {
   readonly x: readonly number[];
