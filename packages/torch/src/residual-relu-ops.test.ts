@@ -73,6 +73,19 @@ describe('a join with a relu', () => {
     }
   });
 
+  test.each(cases)(
+    '%s, %s: gradients lie in memory as the batch does, in whatever order one comes',
+    (kind, rectify) => {
+      const last = { memoryFormat: 'channels_last' } as const;
+      const [shortcut, branch] = [leaf([4, 3, 5, 2], 'float32'), leaf([2, 3, 5, 2], 'float32', 2)];
+      const run = kept[kind] as (typeof kept)[string];
+      const inner: Tensor[] = [shortcut.contiguous(last), branch.contiguous(last)];
+      const out = run(inner[0] as Tensor, inner[1] as Tensor, scale, rectify);
+      const found = grad(out, inner, { gradOutputs: [values([4, 3, 5, 2], 'float32', 9)] });
+      for (const each of found) expect(each?.isContiguous(last)).toBe(true);
+    },
+  );
+
   test.each(cases)('%s, %s: can be differentiated twice', (kind, rectify) => {
     const second = (fn: (shortcut: Tensor, branch: Tensor) => Tensor): (Tensor | null)[] => {
       const inputs = [leaf([4, 3]), leaf([2, 3], 'float64', 2)] as const;
