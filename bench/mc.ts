@@ -1,15 +1,17 @@
 import { fileURLToPath } from 'node:url';
 import { type Command, median, runJson } from './interleave.js';
+import { type Spread, spreadOf } from './statistics.js';
 
 /** T random passes of one system on one network, beside one evaluation. */
 export interface MonteCarloRow {
   readonly network: string;
   readonly system: string;
-  /** Median milliseconds of one evaluation, and of T passes with their statistics. */
+  /** Median milliseconds of one evaluation. */
   readonly oneMs: number;
-  readonly manyMs: number;
-  /** Median over the rounds of T passes ÷ one evaluation. */
-  readonly ratio: number;
+  /** Milliseconds of T passes with their statistics. */
+  readonly manyMs: Spread | null;
+  /** Over the rounds, T passes ÷ one evaluation. */
+  readonly ratio: Spread | null;
   /** The ratio that the work alone gives; null for systems that run the whole network T times. */
   readonly work: number | null;
   /** Whether the samples are those of whole passes with the same masks, to the last bit; null where masks cannot be had again. */
@@ -23,31 +25,32 @@ interface Measured {
   readonly measured: readonly { readonly one: number; readonly many: number }[];
 }
 
-const PASSES = 30;
 const THREADS = '2';
+/** With the share of a network that is run for every pass. */
 const settings = [
-  { network: 'resnet50', title: 'ResNet-50, 8 × 224², dropout before the head', work: 1 },
-  { network: 'vit', title: 'ViT-Ti, 8 × 32², last 2 of 12 blocks', work: (10 + 2 * PASSES) / 12 },
+  { network: 'resnet50', title: 'ResNet-50, 8 × 224², dropout before the head', stochastic: 0 },
+  { network: 'vit', title: 'ViT-Ti, 8 × 32², last 2 of 12 blocks', stochastic: 2 / 12 },
 ];
 
-/** Ours, the naive loop over the same network, and what Python programs do on the same libtorch. */
+/** Ours, the naive loop over the same network, and what Python programs do on the same libtorch, if there is a Python. */
 export function benchMonteCarlo(
-  python: string,
-  rounds: number,
+  python: string | null,
+  { passes, rounds }: { readonly passes: number; readonly rounds: number },
   print: (row: MonteCarloRow) => void,
 ): readonly MonteCarloRow[] {
   const program = fileURLToPath(new URL('ours/mc.js', import.meta.url));
   const peer = fileURLToPath(new URL('../peers/mc.py', import.meta.url));
-  return settings.flatMap(({ network, title, work }) => {
+  return settings.flatMap(({ network, title, stochastic }) => {
+    const work = 1 - stochastic + stochastic * passes;
     const run = (command: Command): Measured => runJson(command) as Measured;
-    const args = (count: number): string[] => [String(PASSES), THREADS, String(count)];
+    const args = (count: number): string[] => [String(passes), THREADS, String(count)];
     const row = (system: string, found: Measured, more: Pick<MonteCarloRow, 'work' | 'exact'>): MonteCarloRow => {
       const { measured } = found;
       const made = {
         ...{ network: title, system, ...more },
         oneMs: median(measured.map(({ one }) => one)),
-        manyMs: median(measured.map(({ many }) => many)),
-        ratio: median(measured.map(({ one, many }) => many / one)),
+        manyMs: spreadOf(measured.map(({ many }) => many)),
+        ratio: spreadOf(measured.map(({ one, many }) => many / one)),
       };
       print(made);
       return made;
@@ -58,10 +61,10 @@ export function benchMonteCarlo(
     return [
       row('Shallows, monteCarlo', ours, { work, exact: ours.exact ?? null }),
       row('Shallows, loop of whole passes', { measured: looped }, { work: null, exact: null }),
-      ...(['loop', 'replicated'] as const).map((method) =>
+      ...(python === null ? [] : (['loop', 'replicated'] as const)).map((method) =>
         row(
           `PyTorch, ${method === 'loop' ? 'loop of whole passes' : 'batch replicated T times'}`,
-          run([python, peer, network, method, ...args(few)]),
+          run([python ?? '', peer, network, method, ...args(few)]),
           { work: null, exact: null },
         ),
       ),

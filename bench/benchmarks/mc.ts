@@ -1,25 +1,30 @@
 import type { Benchmark, GoalLine } from '../benchmark.js';
-import { figure } from '../format.js';
+import { figure, ratioText, spreadText } from '../format.js';
 import { benchMonteCarlo, type MonteCarloRow } from '../mc.js';
 import type { Spread } from '../statistics.js';
 
 const PASSES = 30;
-const one = (value: number): Spread => ({ median: value, low: value, high: value, count: 1 });
+
+/** Each of one spread ÷ each of another. */
+function over(a: Spread, b: Spread): Spread {
+  return { median: a.median / b.median, low: a.low / b.high, high: a.high / b.low, count: Math.min(a.count, b.count) };
+}
 
 /** Monte-Carlo prediction. */
 export const mc: Benchmark<MonteCarloRow> = {
   name: 'mc',
   about: `T = ${PASSES} random passes with their statistics beside one evaluation, each in one process by turns.`,
   run({ python, quick, tell }) {
-    if (python === null) {
-      tell('mc: skipped, no Python with torch');
-      return [];
-    }
-    return benchMonteCarlo(python, quick ? 1 : 7, ({ network, system }) => tell(`${network}: ${system}`));
+    if (python === null) tell('peers: skipped, no Python with torch');
+    return benchMonteCarlo(
+      python,
+      quick ? { passes: 3, rounds: 1 } : { passes: PASSES, rounds: 9 },
+      ({ network, system }) => tell(`${network}: ${system}`),
+    );
   },
   tables: (rows) => [
     {
-      title: `${PASSES} random passes, 2 threads`,
+      title: 'Random passes, 2 threads',
       columns: [
         'network',
         'system',
@@ -30,7 +35,7 @@ export const mc: Benchmark<MonteCarloRow> = {
         'bit-equal',
       ],
       rows: rows.map((row) => [
-        ...[row.network, row.system, figure(row.oneMs), figure(row.manyMs), figure(row.ratio)],
+        ...[row.network, row.system, figure(row.oneMs), spreadText(row.manyMs), ratioText(row.ratio)],
         ...[row.work === null ? '–' : figure(row.work), row.exact === null ? '–' : row.exact ? 'yes' : 'no'],
       ]),
     },
@@ -41,12 +46,15 @@ export const mc: Benchmark<MonteCarloRow> = {
     const isLoop = ({ system }: MonteCarloRow): boolean => system === 'PyTorch, loop of whole passes';
     const against = networks.map((network): GoalLine => {
       const row = rows.find((each) => isOurs(each) && each.network === network);
-      const value = row === undefined || row.work === null ? null : one(row.ratio / row.work);
+      const { ratio = null, work = null } = row ?? {};
+      const exactly = work === null || ratio === null ? null : { ...ratio, median: work, low: work, high: work };
+      const value = ratio === null || exactly === null ? null : over(ratio, exactly);
       return { goal: 4, what: `time ÷ (prefix + T · suffix), ${network}`, limit: { atMost: 1.1 }, value };
     });
     const head = networks.find((each) => each.includes('head'));
     const [mine, loop] = [isOurs, isLoop].map((is) => rows.find((each) => is(each) && each.network === head));
-    const value = mine === undefined || loop === undefined ? null : one(loop.manyMs / mine.manyMs);
+    const [theirMs, ourMs] = [loop?.manyMs ?? null, mine?.manyMs ?? null];
+    const value = theirMs === null || ourMs === null ? null : over(theirMs, ourMs);
     return [
       ...(against.length > 0
         ? against

@@ -97,7 +97,7 @@ function processes(context: Context): Comparison[] {
       lengths.flatMap((steps) => {
         const args = [network, 2, quick ? Math.min(steps, 20) : steps];
         return compare(context, {
-          ...{ work: titleOf(title, steps), threads: 2, rounds: quick ? 1 : 2 },
+          ...{ work: titleOf(title, steps), threads: 2, rounds: quick || steps > 1 ? 1 : 3 },
           ours: { command: ours('memory', ...args, JSON.stringify(setups.ours)) },
           peers: [{ name: PEER, command: peer(python, 'memory', ...args, JSON.stringify(setups.peer)) }],
         });
