@@ -93,7 +93,7 @@ test('no further from float64 than libtorch', () => {
     expect(far).toBeLessThan(3 * (theirs[i] as number) + 1e-4);
 });
 
-test('a row is what it is alone', () => {
+test('a row is what it is alone, but for rounding', () => {
   const [x, weight, bias] = [values([33, 256]), values([192, 256], 'float32', 2), values([192], 'float32', 3)];
   const all = linear(x, weight, bias);
   for (const row of [0, 17, 32]) close(linear(x.narrow(0, row, 1), weight, bias), all.narrow(0, row, 1));

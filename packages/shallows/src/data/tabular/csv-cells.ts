@@ -18,14 +18,13 @@ export class CellReader {
   readonly #columns: ReadColumns;
   readonly #delimiter: number | null;
   readonly #missing: ReadonlySet<string>;
-  /** Whether no number stands for a missing value: most cells then need not become text. */
-  readonly #takesDecimals: boolean;
   /** Columns of the file, in the order of `ReadColumns.numbers` and `.texts`. */
   readonly #numbers: readonly number[];
   readonly #texts: readonly number[];
-  /** Where each cell of a line ends. */
-  readonly #ends: Int32Array;
-  /** What becomes of each column: 2i a number for place i, 2i + 1 a text; −1 nothing. Null where one becomes two things. */
+  /** Columns of the file. */
+  readonly #width: number;
+  /** What becomes of each column: 2i a number for place i, 2i + 1 a text; −1 nothing. Null where one becomes two things, or a
+   * number may stand for a missing one. */
   readonly #uses: Int32Array | null;
   /** Where the texts of a line begin and end. */
   readonly #bounds: Int32Array;
@@ -42,18 +41,19 @@ export class CellReader {
     this.#columns = columns;
     this.#delimiter = delimiterByte(file);
     this.#missing = new Set(file.missingValues);
-    this.#takesDecimals = file.missingValues.every((text) => Number.isNaN(decimal(Buffer.from(text), 0, text.length)));
     this.#numbers = columns.numbers.map(place);
     this.#texts = columns.texts.map(place);
-    this.#ends = new Int32Array(names.length);
-    this.#uses = this.#takesDecimals ? usesOf(names.length, this.#numbers, this.#texts) : null;
+    this.#width = names.length;
+    const takesDecimals = !file.missingValues.some((text) => /^[+-]?[\d.]+$/.test(text));
+    this.#uses = takesDecimals ? usesOf(names.length, this.#numbers, this.#texts) : null;
     this.#bounds = new Int32Array(2 * this.#texts.length);
     this.#shortTexts = new ShortTexts((text) => this.#text(text));
   }
 
   /**
    * Adds the line that begins at `bytes[from]`, in one pass over its bytes, if it has the right cells and its numbers are plain
-   * decimals. A newline must follow. @returns the index behind the line; 0, with no row added, where `addLine` must look at it
+   * decimals: the same as `Number` of their text, as both digits and power of ten are float64 and one division rounds once. A
+   * newline must follow. @returns the index behind the line; 0, with no row added, where its cells must be looked at
    */
   addPlain(builder: RowsBuilder, bytes: Buffer, from: number): number {
     const [uses, delimiter] = [this.#uses, this.#delimiter];
@@ -98,45 +98,12 @@ export class CellReader {
     return at;
   }
 
-  /** Adds a row: `bytes[from]` to before `bytes[to]`, of which no cell is quoted. @throws ShallowsError */
-  addLine(builder: RowsBuilder, bytes: Buffer, from: number, to: number, row: number, line: number): void {
-    this.#split(bytes, from, to, line);
-    const ends = this.#ends;
-    for (let i = 0; i < this.#numbers.length; i++) {
-      const column = this.#numbers[i] as number;
-      const begin = column === 0 ? from : (ends[column - 1] as number) + 1;
-      const end = ends[column] as number;
-      let value = this.#takesDecimals ? decimal(bytes, begin, end) : Number.NaN;
-      if (Number.isNaN(value)) value = this.#number(bytes.toString('utf8', begin, end), i, row);
-      builder.setNumber(i, value);
-    }
-    for (let i = 0; i < this.#texts.length; i++) {
-      const column = this.#texts[i] as number;
-      const begin = column === 0 ? from : (ends[column - 1] as number) + 1;
-      builder.setText(i, this.#text(bytes.toString('utf8', begin, ends[column])));
-    }
-    builder.endRow();
-  }
-
   /** Adds a row of cells. @throws ShallowsError */
   addCells(builder: RowsBuilder, cells: readonly string[], row: number, line: number): void {
-    if (cells.length !== this.#ends.length) throw this.#unequal(cells.length, line);
+    if (cells.length !== this.#width) throw this.#unequal(cells.length, line);
     for (const [i, column] of this.#numbers.entries()) builder.setNumber(i, this.#number(cells[column] ?? '', i, row));
     for (const [i, column] of this.#texts.entries()) builder.setText(i, this.#text(cells[column] ?? ''));
     builder.endRow();
-  }
-
-  #split(bytes: Buffer, from: number, to: number, line: number): void {
-    const delimiter = this.#delimiter;
-    const ends = this.#ends;
-    let cell = 0;
-    for (let at = from; at < to; at++) {
-      if (bytes[at] !== delimiter) continue;
-      if (cell < ends.length) ends[cell] = at;
-      cell++;
-    }
-    if (cell + 1 !== ends.length) throw this.#unequal(cell + 1, line);
-    ends[cell] = to;
   }
 
   #number(text: string, i: number, row: number): number {
@@ -153,7 +120,7 @@ export class CellReader {
   }
 
   #unequal(got: number, line: number): ShallowsError {
-    return unequalLines(this.#file.path, `${got} instead of ${this.#ends.length} in line ${line}`);
+    return unequalLines(this.#file.path, `${got} instead of ${this.#width} in line ${line}`);
   }
 }
 
@@ -199,28 +166,4 @@ function toNumber(cell: string): number | null {
   if (Number.isFinite(value) && cell !== '') return value;
   const lower = cell.toLowerCase();
   return lower === 'true' ? 1 : lower === 'false' ? 0 : null;
-}
-
-/**
- * The number that bytes say in plain decimals such as −12.5; NaN for anything else, and for more than 15 digits. The same
- * as `Number` of the text: both the digits and the power of ten are float64, so that one division rounds once.
- */
-function decimal(bytes: Buffer, from: number, to: number): number {
-  const sign = bytes[from];
-  const isNegative = sign === minus;
-  let digits = 0;
-  let value = 0;
-  // Digits before the point, once there is one.
-  let whole = -1;
-  for (let at = isNegative || sign === plus ? from + 1 : from; at < to; at++) {
-    const digit = (bytes[at] as number) - zero;
-    if (digit >= 0 && digit <= 9) {
-      value = 10 * value + digit;
-      digits++;
-    } else if (digit === point - zero && whole < 0) whole = digits;
-    else return Number.NaN;
-  }
-  if (digits === 0 || digits > exactDigits) return Number.NaN;
-  const size = whole < 0 ? value : value / (powersOfTen[digits - whole] as number);
-  return isNegative ? -size : size;
 }

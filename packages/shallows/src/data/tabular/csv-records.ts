@@ -26,16 +26,14 @@ interface Position {
   readonly line: number;
 }
 
-/** Called for every record: with one of the first three, then with `ended`. Bytes are others after the call. */
+/** Called for every record: with one of the first two, then with `ended`. Bytes are others after the call. */
 export interface RecordVisitor {
   /**
    * May take the line without quotes that begins at `bytes[from]` and ends with the next newline: returns the index behind
-   * that, or 0 to have it by `line`. Whoever has it here looks at each byte once.
+   * that, or 0 to have its cells. Whoever has it here looks at each byte once.
    */
   plain?(bytes: Buffer, from: number): number;
-  /** A line in which no cell is quoted: `bytes[from]` to before `bytes[to]`. */
-  line(bytes: Buffer, from: number, to: number, line: number): void;
-  /** Any other record, and its last line. */
+  /** A record, and its last line. */
   cells(cells: readonly string[], line: number): void;
   /** With the offset in the file behind the record; false where enough was seen. */
   ended(offset: number): boolean;
@@ -63,12 +61,16 @@ export function delimiterByte({ delimiter }: CsvFile): number | null {
  */
 export async function readRecords(file: CsvFile, part: BytesPart, visitor: RecordVisitor): Promise<void> {
   const start = { offset: part.start ?? 0, line: part.line ?? 1 };
-  const rest = delimiterByte(file) === null ? start : await readLines(file.path, part, visitor);
+  const rest = delimiterByte(file) === null ? start : await readLines(file, part, visitor);
   if (rest !== null) await parseRecords(file, { ...part, from: rest }, visitor);
 }
 
 /** Returns where the first line with a quote begins; null where all were read. */
-async function readLines(path: string, part: BytesPart, visitor: RecordVisitor): Promise<Position | null> {
+async function readLines(
+  { path, delimiter }: CsvFile,
+  part: BytesPart,
+  visitor: RecordVisitor,
+): Promise<Position | null> {
   await using file = await OpenFile.at(path);
   let buffer = Buffer.allocUnsafeSlow(pieceBytes);
   let offset = part.start ?? 0;
@@ -102,7 +104,7 @@ async function readLines(path: string, part: BytesPart, visitor: RecordVisitor):
       const to = isEnded && end > from && buffer[end - 1] === carriageReturn ? end - 1 : end;
       const next = isEnded ? end + 1 : end;
       if (to > from) {
-        visitor.line(buffer, from, to, line);
+        visitor.cells(buffer.toString('utf8', from, to).split(delimiter), line);
         if (!visitor.ended(offset + next)) return null;
       }
       if (!isEnded) return null;

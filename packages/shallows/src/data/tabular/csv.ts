@@ -41,7 +41,6 @@ async function readHeader(file: CsvFile): Promise<Header> {
     file,
     {},
     {
-      line: (bytes, from, to, line) => add(bytes.toString('utf8', from, to).split(file.delimiter), line),
       cells: add,
       ended: (offset) => {
         if (header !== null) header = { ...header, offset };
@@ -75,7 +74,6 @@ async function scan(
   };
   await readRecords(file, part, {
     plain: (bytes, from) => reader.addPlain(builder, bytes, from),
-    line: (bytes, from, to, line) => reader.addLine(builder, bytes, from, to, firstRow + builder.rows, line),
     cells: (cells, line) => reader.addCells(builder, cells, firstRow + builder.rows, line),
     ended: (offset) => {
       end = offset;
@@ -105,7 +103,6 @@ async function readChunk(
       { start, end },
       {
         plain: (bytes, from) => (builder.full ? 0 : reader.addPlain(builder, bytes, from)),
-        line: (bytes, from, to, line) => reader.addLine(builder, bytes, from, to, nextRow(), line),
         cells: (cells, line) => reader.addCells(builder, cells, nextRow(), line),
         ended: () => true,
       },
