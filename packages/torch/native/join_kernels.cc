@@ -2,24 +2,75 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
 
 #include "loops.h"
+
+#ifdef SHALLOWS_X86
+#include <immintrin.h>
+#endif
 
 namespace shallows {
 namespace {
 
-// What is done with the elements of one row, for one type: a set of plain loops, which the compiler vectorizes.
+// Elements that a relu is formed for at a time, so that they are still in the cache where their bits are: a multiple of 8.
+constexpr int64_t kPiece = 2048;
+
+// Bit j: whether element j of eight came through a relu. One that is not a number does.
+template <typename T>
+uint8_t passed8(const T* sum) {
+  unsigned bits = 0;
+  for (int j = 0; j < 8; j++) bits |= static_cast<unsigned>(!(sum[j] <= 0)) << j;
+  return static_cast<uint8_t>(bits);
+}
+
+// Zeros where bit j is not set.
+template <typename T>
+void cut8(T* gradient, uint8_t bits) {
+  for (int j = 0; j < 8; j++) gradient[j] = (bits >> j) & 1 ? gradient[j] : T(0);
+}
+
+#ifdef SHALLOWS_X86
+SHALLOWS_WIDE inline uint8_t widePassed8(const float* sum) {
+  return static_cast<uint8_t>(
+      _mm256_movemask_ps(_mm256_cmp_ps(_mm256_loadu_ps(sum), _mm256_setzero_ps(), _CMP_NLE_UQ)));
+}
+
+SHALLOWS_WIDE inline uint8_t widePassed8(const double* sum) {
+  const auto four = [](const double* from) SHALLOWS_WIDE {
+    return _mm256_movemask_pd(_mm256_cmp_pd(_mm256_loadu_pd(from), _mm256_setzero_pd(), _CMP_NLE_UQ));
+  };
+  return static_cast<uint8_t>(four(sum) | four(sum + 4) << 4);
+}
+
+SHALLOWS_WIDE inline void wideCut8(float* gradient, uint8_t bits) {
+  const __m256i each = _mm256_setr_epi32(1, 2, 4, 8, 16, 32, 64, 128);
+  const __m256i set = _mm256_cmpeq_epi32(_mm256_and_si256(_mm256_set1_epi32(bits), each), each);
+  _mm256_storeu_ps(gradient, _mm256_and_ps(_mm256_loadu_ps(gradient), _mm256_castsi256_ps(set)));
+}
+
+SHALLOWS_WIDE inline void wideCut8(double* gradient, uint8_t bits) {
+  for (int j = 0; j < 8; j += 4) {
+    const __m256i each = _mm256_setr_epi64x(1 << j, 2 << j, 4 << j, 8 << j);
+    const __m256i set = _mm256_cmpeq_epi64(_mm256_and_si256(_mm256_set1_epi64x(bits), each), each);
+    _mm256_storeu_pd(gradient + j, _mm256_and_pd(_mm256_loadu_pd(gradient + j), _mm256_castsi256_pd(set)));
+  }
+}
+#endif
+
+// What is done with neighbouring elements, for one type: a set of plain loops, which the compiler vectorizes.
 template <typename T>
 struct Loops {
   void (*add)(T* out, const T* a, const T* b, T scale, int64_t n);
   void (*addRelu)(T* out, const T* a, const T* b, T scale, int64_t n);
   void (*relu)(T* out, const T* a, int64_t n);
   void (*scale)(T* out, const T* a, T scale, int64_t n);
-  void (*mask)(T* gradient, const T* out, int64_t n);
-  void (*maskScale)(T* gradient, T* branch, const T* out, T scale, int64_t n);
+  // Bits of n elements, from the first of a byte on.
+  void (*passed)(uint8_t* bits, const T* sum, int64_t n);
+  void (*cut)(T* gradient, const uint8_t* bits, int64_t n);
 };
 
-#define SHALLOWS_LOOPS(NAME, TARGET, T, MULTIPLY_ADD)                                                                  \
+#define SHALLOWS_LOOPS(NAME, TARGET, T, MULTIPLY_ADD, PASSED8, CUT8)                                                   \
   struct NAME {                                                                                                        \
     TARGET static void add(T* __restrict out, const T* __restrict a, const T* __restrict b, T scale, int64_t n) {      \
       for (int64_t i = 0; i < n; i++) out[i] = MULTIPLY_ADD(b[i], scale, a[i]);                                        \
@@ -36,86 +87,109 @@ struct Loops {
     TARGET static void scale(T* __restrict out, const T* __restrict a, T scale, int64_t n) {                           \
       for (int64_t i = 0; i < n; i++) out[i] = a[i] * scale;                                                           \
     }                                                                                                                  \
-    TARGET static void mask(T* __restrict gradient, const T* __restrict out, int64_t n) {                              \
-      for (int64_t i = 0; i < n; i++) gradient[i] = out[i] <= 0 ? T(0) : gradient[i];                                  \
+    TARGET static void passed(uint8_t* __restrict bits, const T* __restrict sum, int64_t n) {                          \
+      int64_t i = 0;                                                                                                   \
+      for (; i + 8 <= n; i += 8) bits[i / 8] = PASSED8(sum + i);                                                       \
+      if (i == n) return;                                                                                              \
+      T rest[8] = {};                                                                                                  \
+      std::copy(sum + i, sum + n, rest);                                                                               \
+      bits[i / 8] = PASSED8(rest);                                                                                     \
     }                                                                                                                  \
-    TARGET static void maskScale(T* __restrict gradient, T* __restrict branch, const T* __restrict out, T scale,       \
-                                 int64_t n) {                                                                          \
-      for (int64_t i = 0; i < n; i++) {                                                                                \
-        const T masked = out[i] <= 0 ? T(0) : gradient[i];                                                             \
-        gradient[i] = masked;                                                                                          \
-        branch[i] = masked * scale;                                                                                    \
-      }                                                                                                                \
+    TARGET static void cut(T* __restrict gradient, const uint8_t* __restrict bits, int64_t n) {                        \
+      int64_t i = 0;                                                                                                   \
+      for (; i + 8 <= n; i += 8) CUT8(gradient + i, bits[i / 8]);                                                      \
+      if (i == n) return;                                                                                              \
+      T rest[8] = {};                                                                                                  \
+      std::copy(gradient + i, gradient + n, rest);                                                                     \
+      CUT8(rest, bits[i / 8]);                                                                                         \
+      std::copy(rest, rest + (n - i), gradient + i);                                                                   \
     }                                                                                                                  \
-    static constexpr Loops<T> all{add, addRelu, relu, scale, mask, maskScale};                                         \
+    static constexpr Loops<T> all{add, addRelu, relu, scale, passed, cut};                                             \
   };
 
 #ifdef SHALLOWS_X86
-SHALLOWS_LOOPS(FloatLoops, , float, SHALLOWS_ROUND_TWICE)
-SHALLOWS_LOOPS(DoubleLoops, , double, SHALLOWS_ROUND_TWICE)
-SHALLOWS_LOOPS(WideFloatLoops, SHALLOWS_WIDE, float, __builtin_fmaf)
-SHALLOWS_LOOPS(WideDoubleLoops, SHALLOWS_WIDE, double, __builtin_fma)
+SHALLOWS_LOOPS(FloatLoops, , float, SHALLOWS_ROUND_TWICE, passed8, cut8)
+SHALLOWS_LOOPS(DoubleLoops, , double, SHALLOWS_ROUND_TWICE, passed8, cut8)
+SHALLOWS_LOOPS(WideFloatLoops, SHALLOWS_WIDE, float, __builtin_fmaf, widePassed8, wideCut8)
+SHALLOWS_LOOPS(WideDoubleLoops, SHALLOWS_WIDE, double, __builtin_fma, widePassed8, wideCut8)
 
 const Loops<float>& loopsOf(float) { return isWide() ? WideFloatLoops::all : FloatLoops::all; }
 const Loops<double>& loopsOf(double) { return isWide() ? WideDoubleLoops::all : DoubleLoops::all; }
 #else
-SHALLOWS_LOOPS(FloatLoops, , float, std::fma)
-SHALLOWS_LOOPS(DoubleLoops, , double, std::fma)
+SHALLOWS_LOOPS(FloatLoops, , float, std::fma, passed8, cut8)
+SHALLOWS_LOOPS(DoubleLoops, , double, std::fma, passed8, cut8)
 const Loops<float>& loopsOf(float) { return FloatLoops::all; }
 const Loops<double>& loopsOf(double) { return DoubleLoops::all; }
 #endif
 
 // The elements of a row in memory, or none where a tensor has no rows.
 int64_t rowSize(const at::Tensor& x) { return x.size(0) == 0 ? 0 : x.numel() / x.size(0); }
+// The bytes of its bits.
+int64_t bytesOf(int64_t size) { return (size + 7) / 8; }
+
+// Calls `f(begin, count)` for the pieces of a row.
+template <typename F>
+void inPieces(int64_t size, F f) {
+  for (int64_t i = 0; i < size; i += kPiece) f(i, std::min(kPiece, size - i));
+}
 
 template <typename T>
 void join(const at::Tensor& out, const at::Tensor& shortcut, const at::Tensor& branch, const RowMap& map, double by,
-          Rectify rectify) {
+          Rectify rectify, const at::Tensor& passed) {
   const int64_t size = rowSize(out);
   T* to = out.mutable_data_ptr<T>();
   const T* from = shortcut.const_data_ptr<T>();
   const T* added = branch.numel() == 0 ? nullptr : branch.const_data_ptr<T>();
+  uint8_t* bits = passed.defined() ? passed.mutable_data_ptr<uint8_t>() : nullptr;
   const T scale = static_cast<T>(by);
   const Loops<T>& loops = loopsOf(T());
   forEach(out.size(0), size, [=, &map, &loops](int64_t row) {
     const int64_t source = map(row);
     T* target = to + row * size;
     const T* rest = from + row * size;
-    if (source < 0) {
-      if (rectify == Rectify::all) return loops.relu(target, rest, size);
-      std::copy(rest, rest + size, target);
+    const bool isRectified = rectify == Rectify::all || (rectify == Rectify::kept && source >= 0);
+    if (!isRectified) {
+      if (source < 0) std::copy(rest, rest + size, target);
+      else loops.add(target, rest, added + source * size, scale, size);
       return;
     }
-    if (rectify == Rectify::none) return loops.add(target, rest, added + source * size, scale, size);
-    loops.addRelu(target, rest, added + source * size, scale, size);
+    inPieces(size, [&](int64_t i, int64_t n) {
+      if (source < 0) loops.relu(target + i, rest + i, n);
+      else loops.addRelu(target + i, rest + i, added + source * size + i, scale, n);
+      if (bits != nullptr) loops.passed(bits + row * bytesOf(size) + i / 8, target + i, n);
+    });
   });
 }
 
 template <typename T>
-void split(const at::Tensor& gradient, const at::Tensor& branch, const at::Tensor& sum, const RowMap& map, double by,
+void split(const at::Tensor& gradient, const at::Tensor& branch, const at::Tensor& passed, const RowMap& map, double by,
            Rectify rectify) {
   const int64_t size = rowSize(gradient);
   T* whole = gradient.mutable_data_ptr<T>();
   T* part = branch.defined() && branch.numel() > 0 ? branch.mutable_data_ptr<T>() : nullptr;
-  const T* out = rectify == Rectify::none ? nullptr : sum.const_data_ptr<T>();
+  const uint8_t* bits = rectify == Rectify::none ? nullptr : passed.const_data_ptr<uint8_t>();
   const T scale = static_cast<T>(by);
   const Loops<T>& loops = loopsOf(T());
   forEach(gradient.size(0), size, [=, &map, &loops](int64_t row) {
     const int64_t source = map(row);
     T* mine = whole + row * size;
-    if (source < 0) {
-      if (rectify == Rectify::all) loops.mask(mine, out + row * size, size);
-      return;
-    }
-    T* theirs = part == nullptr ? nullptr : part + source * size;
-    if (rectify == Rectify::none) {
-      if (theirs != nullptr) loops.scale(theirs, mine, scale, size);
-    } else if (theirs == nullptr) {
-      loops.mask(mine, out + row * size, size);
-    } else {
-      loops.maskScale(mine, theirs, out + row * size, scale, size);
-    }
+    T* theirs = part == nullptr || source < 0 ? nullptr : part + source * size;
+    const bool isRectified = rectify == Rectify::all || (rectify == Rectify::kept && source >= 0);
+    inPieces(size, [&](int64_t i, int64_t n) {
+      if (isRectified) loops.cut(mine + i, bits + row * bytesOf(size) + i / 8, n);
+      if (theirs != nullptr) loops.scale(theirs + i, mine + i, scale, n);
+    });
   });
+}
+
+template <typename T>
+void setPassed(const at::Tensor& passed, const at::Tensor& sum) {
+  const int64_t size = rowSize(sum);
+  uint8_t* bits = passed.mutable_data_ptr<uint8_t>();
+  const T* from = sum.const_data_ptr<T>();
+  const Loops<T>& loops = loopsOf(T());
+  forEach(sum.size(0), size,
+          [=, &loops](int64_t row) { loops.passed(bits + row * bytesOf(size), from + row * size, size); });
 }
 
 }  // namespace
@@ -138,16 +212,25 @@ bool hasKernels(const at::Tensor& batch, const at::Tensor& part) {
   return both(at::MemoryFormat::Contiguous) || (batch.dim() == 4 && both(at::MemoryFormat::ChannelsLast));
 }
 
-void joinRowsKernel(const at::Tensor& out, const at::Tensor& shortcut, const at::Tensor& branch, const RowMap& map,
-                    double scale, Rectify rectify) {
-  if (out.scalar_type() == at::kFloat) return join<float>(out, shortcut, branch, map, scale, rectify);
-  join<double>(out, shortcut, branch, map, scale, rectify);
+at::Tensor emptyBits(const at::Tensor& sum) {
+  return at::empty({sum.size(0), bytesOf(rowSize(sum))}, sum.options().dtype(at::kByte));
 }
 
-void splitRowsKernel(const at::Tensor& gradient, const at::Tensor& branch, const at::Tensor& out, const RowMap& map,
+void passedKernel(const at::Tensor& bits, const at::Tensor& sum) {
+  if (sum.scalar_type() == at::kFloat) return setPassed<float>(bits, sum);
+  setPassed<double>(bits, sum);
+}
+
+void joinRowsKernel(const at::Tensor& out, const at::Tensor& shortcut, const at::Tensor& branch, const RowMap& map,
+                    double scale, Rectify rectify, const at::Tensor& bits) {
+  if (out.scalar_type() == at::kFloat) return join<float>(out, shortcut, branch, map, scale, rectify, bits);
+  join<double>(out, shortcut, branch, map, scale, rectify, bits);
+}
+
+void splitRowsKernel(const at::Tensor& gradient, const at::Tensor& branch, const at::Tensor& bits, const RowMap& map,
                      double scale, Rectify rectify) {
-  if (gradient.scalar_type() == at::kFloat) return split<float>(gradient, branch, out, map, scale, rectify);
-  split<double>(gradient, branch, out, map, scale, rectify);
+  if (gradient.scalar_type() == at::kFloat) return split<float>(gradient, branch, bits, map, scale, rectify);
+  split<double>(gradient, branch, bits, map, scale, rectify);
 }
 
 }  // namespace shallows

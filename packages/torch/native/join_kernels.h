@@ -29,13 +29,19 @@ class RowMap {
 // Whether the loops take tensors of these kinds: float32 or float64 of the CPU, whose rows are dense and in one order.
 bool hasKernels(const at::Tensor& batch, const at::Tensor& part);
 
-// out = shortcut, + scale · branch in the kept rows, rectified where said. Sums are those of at::add to the last bit.
+// Memory for which elements of a sum came through a relu: a bit each, [rows, bytes of a row], in the order of the sum's
+// memory. A bit is set where the element is not at or below zero.
+at::Tensor emptyBits(const at::Tensor& sum);
+void passedKernel(const at::Tensor& bits, const at::Tensor& sum);
+
+// out = shortcut, + scale · branch in the kept rows, rectified where said. Sums are those of at::add to the last bit. `bits`,
+// where defined, are set in the rows that are rectified.
 void joinRowsKernel(const at::Tensor& out, const at::Tensor& shortcut, const at::Tensor& branch, const RowMap& map,
-                    double scale, Rectify rectify);
+                    double scale, Rectify rectify, const at::Tensor& bits);
 
 // The gradients of that: `gradient` becomes the shortcut's in place, and `branch`, where it is defined, scale times its
-// kept rows. `out` is what the sum was; it is not looked at without a relu.
-void splitRowsKernel(const at::Tensor& gradient, const at::Tensor& branch, const at::Tensor& out, const RowMap& map,
+// kept rows. `bits` are those of the sum; they are not looked at without a relu.
+void splitRowsKernel(const at::Tensor& gradient, const at::Tensor& branch, const at::Tensor& bits, const RowMap& map,
                      double scale, Rectify rectify);
 
 }  // namespace shallows

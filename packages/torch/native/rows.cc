@@ -37,13 +37,22 @@ bool fused(const at::Tensor& out, const at::Tensor& shortcut, const at::Tensor& 
   return hasKernels(out, shortcut) && hasKernels(out, branch);
 }
 
+// For sums that libtorch wrote.
+void setPassed(at::Tensor* passed, const at::Tensor& out) {
+  if (passed == nullptr || !hasKernels(out, out)) return;
+  *passed = emptyBits(out);
+  passedKernel(*passed, out);
+}
+
 }  // namespace
 
-at::Tensor addWindow(const at::Tensor& shortcut, const at::Tensor& branch, int64_t start, double scale, Rectify rectify) {
+at::Tensor addWindow(const at::Tensor& shortcut, const at::Tensor& branch, int64_t start, double scale, Rectify rectify,
+                     at::Tensor* passed) {
   at::Tensor out = emptySum(shortcut, branch);
   const int64_t length = branch.size(0);
   if (fused(out, shortcut, branch)) {
-    joinRowsKernel(out, shortcut, branch, RowMap(start, length), scale, rectify);
+    const at::Tensor bits = passed == nullptr ? at::Tensor() : *passed = emptyBits(out);
+    joinRowsKernel(out, shortcut, branch, RowMap(start, length), scale, rectify, bits);
     return out;
   }
   copyRows(out, shortcut, 0, start);
@@ -51,16 +60,18 @@ at::Tensor addWindow(const at::Tensor& shortcut, const at::Tensor& branch, int64
   if (length > 0) addInto(kept, shortcut.narrow(0, start, length), branch, scale);
   copyRows(out, shortcut, start + length, shortcut.size(0));
   if (rectify != Rectify::none) (rectify == Rectify::all ? out : kept).relu_();
+  setPassed(passed, out);
   return out;
 }
 
 // The sums are those of `addWindow` to the last bit. index_add rounds the factor to the dtype outside of the CPU, so that
 // rows are gathered, added and put back.
 at::Tensor addRows(const at::Tensor& shortcut, const at::Tensor& branch, const at::Tensor& index, double scale,
-                   Rectify rectify) {
+                   Rectify rectify, at::Tensor* passed) {
   at::Tensor out = emptySum(shortcut, branch);
   if (index.is_cpu() && fused(out, shortcut, branch)) {
-    joinRowsKernel(out, shortcut, branch, RowMap(index, shortcut.size(0)), scale, rectify);
+    const at::Tensor bits = passed == nullptr ? at::Tensor() : *passed = emptyBits(out);
+    joinRowsKernel(out, shortcut, branch, RowMap(index, shortcut.size(0)), scale, rectify, bits);
     return out;
   }
   out.copy_(shortcut);
@@ -71,7 +82,9 @@ at::Tensor addRows(const at::Tensor& shortcut, const at::Tensor& branch, const a
     if (rectify == Rectify::kept) sum.relu_();
     out.index_copy_(0, index, sum);
   }
-  return rectify == Rectify::all ? out.relu_() : out;
+  if (rectify == Rectify::all) out.relu_();
+  setPassed(passed, out);
+  return out;
 }
 
 at::Tensor addMasked(const at::Tensor& shortcut, const at::Tensor& branch, const at::Tensor& keep, double scale) {
@@ -92,6 +105,10 @@ at::Tensor keptRows(const at::Tensor& x, const at::Tensor& keep) {
 
 at::Tensor scaled(const at::Tensor& gradient, double scale, c10::ScalarType type) {
   return (scale == 1 ? gradient : at::mul(gradient, scale)).to(type);
+}
+
+at::MemoryFormat orderOf(const at::Tensor& batch) {
+  return batch.is_contiguous() ? at::MemoryFormat::Contiguous : at::MemoryFormat::ChannelsLast;
 }
 
 bool isUnshared(const at::Tensor& tensor) {

@@ -5,6 +5,7 @@ import {
   checkpoint,
   flops,
   grad,
+  noGrad,
   Operator,
   ops,
   scope,
@@ -113,14 +114,29 @@ describe.each(Object.entries(blocks))('%s', (_, [ours, composed]) => {
 describe('fork', () => {
   test('shares memory and the count of changes with what it came from', () => {
     const x = leaf([4, 2]).mul(1);
-    const [window, rest] = fork_window(x, 1, 2);
-    expect(ops.aten.is_set_to(rest, x)).toBe(true);
-    expect(ops.aten.is_set_to(window, x.narrow(0, 1, 2))).toBe(true);
-    expect(ops.aten.is_set_to(fork_rows(x, index.narrow(0, 1, 1))[1], x)).toBe(true);
+    const [window, rest] = fork_window(x, 0, 4);
+    for (const each of [window, rest, fork_window(x, 1, 2)[1], fork_rows(x, index.narrow(0, 1, 1))[1]]) {
+      expect(ops.aten.is_set_to(each, x)).toBe(true);
+    }
     // What is saved of one is known to be changed through the other.
     const loss = window.pow(2).sum();
     rest.detach().zero_();
     expect(() => loss.backward()).toThrow(/modified by an inplace operation/);
+  });
+
+  test('some neighbours are a view where nothing is recorded, else rows of their own, which keep no batch alive', () => {
+    const x = leaf([4, 2]).mul(1);
+    const view = noGrad(() => fork_window(x, 1, 2)[0]);
+    expect(ops.aten.is_set_to(view, x.narrow(0, 1, 2))).toBe(true);
+    const [window, rest] = fork_window(x, 1, 2);
+    expect(window).toBeAllclose(x.narrow(0, 1, 2).detach());
+    const expected = window.detach().mul(2);
+    const loss = window.pow(2).sum();
+    rest.detach().zero_();
+    const [gradient] = grad(loss, window, { retainGraph: true });
+    expect(gradient).toBeAllclose(expected);
+    const last = leaf([4, 2, 3, 3]).contiguous({ memoryFormat: 'channels_last' });
+    expect(fork_window(last, 1, 2)[0].isContiguous({ memoryFormat: 'channels_last' })).toBe(true);
   });
 
   test.each(['float32', 'float64', 'float16', 'bfloat16'] as const)(

@@ -1,0 +1,33 @@
+#include "fork_nodes.h"
+
+#include <mutex>
+
+#include "residual.h"
+#include "rows.h"
+
+namespace shallows {
+
+using torch::autograd::variable_list;
+
+variable_list ForkWindowBackward::apply(variable_list&& gradients) {
+  const at::Tensor window = std::move(gradients[0]);
+  at::Tensor rest = std::move(gradients[1]);
+  if (!window.defined()) return {rest};
+  if (!rest.defined()) rest = batch.zeros(window);
+  if (!isUnshared(rest)) return {joinWindow(rest, window, start, 1, "none")};
+  rest.narrow(0, start, window.size(0)).add_(window);
+  return {rest};
+}
+
+variable_list ForkRowsBackward::apply(variable_list&& gradients) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  const at::Tensor rows = std::move(gradients[0]);
+  at::Tensor rest = std::move(gradients[1]);
+  if (!rows.defined()) return {rest};
+  if (!rest.defined()) rest = batch.zeros(rows);
+  if (!isUnshared(rest)) return {rest.index_add(0, index.unpack(), rows)};
+  rest.index_add_(0, index.unpack(), rows);
+  return {rest};
+}
+
+}  // namespace shallows
