@@ -14,6 +14,7 @@
 #include <mutex>
 #include <string>
 
+#include "block_cache.h"
 #include "boundary.h"
 
 namespace shallows {
@@ -60,41 +61,54 @@ double availableBytes() {
   return bytes;
 }
 
+int64_t megabytes(double bytes) { return static_cast<int64_t>(bytes / 1e6); }
+
+// Throws where so many bytes must not be asked of the system.
+void check(size_t bytes) {
+  if (bytes < kLarge) return;
+  const auto wanted = static_cast<double>(bytes);
+  const double available = availableBytes();
+  TORCH_CHECK(wanted < available * 0.9, "out of memory: expected an allocation below ", megabytes(available * 0.9),
+              " MB, what is free here, got ", megabytes(wanted), " MB");
+}
+
+BlockCache* cache = nullptr;
+c10::Allocator* plain = nullptr;
+
+// Large blocks come from the cache, the rest from libtorch's own allocator.
 class CarefulAllocator final : public c10::Allocator {
  public:
-  explicit CarefulAllocator(c10::Allocator* inner) : inner_(inner) {}
-
   c10::DataPtr allocate(size_t bytes) override {
-    check(bytes);
-    return inner_->allocate(bytes);
-  }
-  c10::DeleterFnPtr raw_deleter() const override { return inner_->raw_deleter(); }
-  void copy_data(void* to, const void* from, std::size_t count) const override { inner_->copy_data(to, from, count); }
-
- private:
-  static void check(size_t bytes) {
-    if (bytes < kLarge) return;
     const auto wanted = static_cast<double>(bytes);
     const double most = limit.load(std::memory_order_relaxed);
     TORCH_CHECK(wanted <= most, "out of memory: expected an allocation of at most ", megabytes(most), " MB, got ",
                 megabytes(wanted), " MB");
-    const double available = availableBytes();
-    TORCH_CHECK(wanted < available * 0.9, "out of memory: expected an allocation below ", megabytes(available * 0.9),
-                " MB, what is free here, got ", megabytes(wanted), " MB");
+    if (cache != nullptr && bytes >= BlockCache::kFrom) return cache->allocate(bytes);
+    check(bytes);
+    return plain->allocate(bytes);
   }
+  c10::DeleterFnPtr raw_deleter() const override { return &release; }
+  void copy_data(void* to, const void* from, std::size_t count) const override { plain->copy_data(to, from, count); }
 
-  static int64_t megabytes(double bytes) { return static_cast<int64_t>(bytes / 1e6); }
-
-  c10::Allocator* inner_;
+ private:
+  static void release(void* data) {
+    (cache != nullptr && cache->owns(data) ? cache->raw_deleter() : plain->raw_deleter())(data);
+  }
 };
 
-// Lets the C library keep what a step freed for the next step. By default it maps large blocks afresh each time, and the
-// system clears each page again: a fifth of the time of a small network's step. Settings of the user's own stand.
+// Whether the user has settings of their own for what becomes of freed memory: these stand.
+bool hasOwnSettings() {
+  for (const char* name : {"MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_", "GLIBC_TUNABLES"}) {
+    if (std::getenv(name) != nullptr) return true;
+  }
+  return false;
+}
+
+// What a step freed is for the next step. By default the C library maps large blocks afresh each time, and the system clears
+// each page again: a fifth of the time of a small network's step. What libtorch's own libraries work in is the C library's
+// still.
 void keepFreedMemory() {
 #ifdef __GLIBC__
-  for (const char* name : {"MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_", "GLIBC_TUNABLES"}) {
-    if (std::getenv(name) != nullptr) return;
-  }
   // Older versions take no threshold above 32 MB.
   if (mallopt(M_MMAP_THRESHOLD, 1 << 30) == 0) mallopt(M_MMAP_THRESHOLD, 32 << 20);
   mallopt(M_TRIM_THRESHOLD, std::numeric_limits<int>::max());
@@ -103,6 +117,7 @@ void keepFreedMemory() {
 
 // emptyCache(): gives memory that is kept for reuse back to the system.
 void emptyCache(const Napi::CallbackInfo&) {
+  if (cache != nullptr) cache->empty();
 #ifdef __GLIBC__
   malloc_trim(0);
 #endif
@@ -119,9 +134,12 @@ Napi::Value setAllocationLimit(const Napi::CallbackInfo& info) {
 void registerMemory(Napi::Env env, Napi::Object exports) {
   static std::once_flag once;
   std::call_once(once, [] {
-    static CarefulAllocator allocator(c10::GetCPUAllocator());
-    c10::SetCPUAllocator(&allocator, 1);
-    keepFreedMemory();
+    if (!hasOwnSettings()) {
+      keepFreedMemory();
+      cache = BlockCache::create(check);
+    }
+    plain = c10::GetCPUAllocator();
+    c10::SetCPUAllocator(new CarefulAllocator, 1);
   });
   exports.Set("emptyCache", Napi::Function::New(env, emptyCache));
   exports.Set("setAllocationLimit", Napi::Function::New(env, setAllocationLimit));

@@ -9,11 +9,16 @@ beforeAll(() => {
   execFileSync(process.execPath, [compiler, '-b', fileURLToPath(new URL('..', import.meta.url))]);
 });
 
-function run(program: string, ...flags: string[]): { readonly output: string; readonly ended: string } {
+/** Runs a program in a process of its own, with more in its environment. */
+function run(
+  program: string,
+  { env = {}, flags = [] }: { env?: Record<string, string>; flags?: string[] } = {},
+): { readonly output: string; readonly ended: string } {
   const source = `const torch = await import(${JSON.stringify(built)});\n${program}`;
   const child = spawnSync(process.execPath, [...flags, '--input-type=module', '-e', source], {
     encoding: 'utf8',
     timeout: 60_000,
+    env: { ...process.env, ...env },
   });
   return { output: child.stdout.trim(), ended: `${child.status ?? child.signal} ${child.stderr}` };
 }
@@ -66,7 +71,7 @@ test('forgotten tensors are freed, as the collector knows of their bytes', () =>
      const grown = most < 500;
      for (let i = 0; i < 5; i++) { gc(); await new Promise((resolve) => setImmediate(resolve)); }
      console.log(grown, torch.stats().liveTensors);`,
-    '--expose-gc',
+    { flags: ['--expose-gc'] },
   );
   expect(output, ended).toBe('true 0');
 });
@@ -90,6 +95,38 @@ test.runIf(process.platform === 'linux')('memory of freed tensors is kept for th
     console.log(kept > 100, resident() - before < 30);
   `);
   expect(output, ended).toBe('true true');
+});
+
+test.runIf(process.platform === 'linux')('blocks of other sizes take the place of those that are kept', () => {
+  const { output, ended } = run(`
+    const resident = () => Math.round(process.memoryUsage.rss() / 2 ** 20);
+    torch.ones([1]).dispose();
+    const before = resident();
+    // One after the other: 128 MB at most, and together 1088.
+    for (let mb = 128; mb > 0; mb -= 8) torch.ones([(mb * 2 ** 20) / 4]).dispose();
+    console.log(resident() - before < 128 + 16 + 30);
+    // A block that an eighth is left of is one that fits.
+    torch.emptyCache();
+    torch.ones([2 ** 25]).dispose();
+    const faults = process.resourceUsage().minorPageFault;
+    torch.ones([2 ** 25 - 2 ** 21]).dispose();
+    console.log(process.resourceUsage().minorPageFault - faults < 1000);
+  `);
+  expect(output, ended).toBe('true\ntrue');
+});
+
+test.runIf(process.platform === 'linux')('settings of the user for freed memory stand: nothing is kept', () => {
+  const { output, ended } = run(
+    `
+    const resident = () => Math.round(process.memoryUsage.rss() / 2 ** 20);
+    torch.ones([1]).dispose();
+    const before = resident();
+    torch.ones([2 ** 25]).dispose();
+    console.log(resident() - before < 30);
+  `,
+    { env: { MALLOC_TRIM_THRESHOLD_: '0' } },
+  );
+  expect(output, ended).toBe('true');
 });
 
 test('console.log prints a tensor as PyTorch does', () => {

@@ -14,14 +14,17 @@ export interface JoinOptions {
  * A fork gives the branch its rows and the shortcut the whole batch; a join adds the branch's result back. Neither they nor
  * their gradients make a batch of zeros to pad the rows: the gradient of a fork is that of the whole batch with that of the
  * rows added into it, in place where nobody else holds it, and the gradient of a join's shortcut is that of the sum, with
- * zeros where a relu cut it.
+ * zeros where a relu cut it. Of a relu one bit an element is kept, on the CPU in float32 and float64.
  *
  * `x`, `shortcut`: `[B, …]`; `branch`: the same but for its rows, on the same device. A join has the dtype that the two
  * promote to and the shortcut's memory format. Its scale is applied in at least float32, and a half precision sum rounded
  * once. All throw TorchError for rows outside of the batch and for shapes that do not fit.
  */
 export interface ResidualOperators {
-  /** `[x[start : start + length], x]`: both share the memory of `x`, as changes in place do. */
+  /**
+   * `[x[start : start + length], x]`: the second shares the memory of `x`. So does the first where it is all rows, or nothing
+   * is recorded; else it is a copy, so that what a branch saves for its gradients does not keep the other rows in memory.
+   */
   fork_window(x: Tensor, start: number, length: number): [window: Tensor, rest: Tensor];
   /** `[x[index], x]`: the rows that `index`, int64 `[k]`, lists; `rest` shares the memory of `x`. An index on the CPU spares a device a wait. */
   fork_rows(x: Tensor, index: Tensor): [rows: Tensor, rest: Tensor];

@@ -41,7 +41,7 @@ export function setAllocationLimit(bytes: number): void {
 
 /**
  * Gives memory that freed tensors left back to the system. It is otherwise kept for the next step, which then need not ask
- * for it (with glibc; elsewhere this does nothing).
+ * for it (on Linux; elsewhere this does nothing).
  */
 export function emptyCache(): void {
   native().emptyCache();

@@ -40,8 +40,8 @@ export function joinRelu(shortcut: Tensor, branch: Tensor, scale: number): Tenso
 }
 
 /**
- * The sum with the branch run on the kept rows alone, and the relu of a block that has one. Neighbours are a view of the
- * batch, others are gathered; the sum and both gradients are formed without a batch of zeros.
+ * The sum with the branch run on the kept rows alone, and the relu of a block that has one. Neighbours are copied in
+ * one go, others are gathered; the sum and both gradients are formed without a batch of zeros.
  */
 export function runSubset(block: ResidualBlock, { x, pass, extras }: Partial, rows: Rows, scale: number): Tensor {
   if ('index' in rows) {

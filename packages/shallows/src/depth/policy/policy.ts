@@ -37,7 +37,7 @@ export interface Policy {
   readonly execution: 'gate' | 'subset' | 'mask' | 'auto';
   /**
    * Which rows are kept, for the unit row. `random`: k of them, all sets equally likely. `window`: k neighbours from a
-   * random offset, a view of the batch and no copy. `independent`: each by its own draw, so k varies.
+   * random offset, copied in one go. `independent`: each by its own draw, so k varies.
    */
   readonly rows: 'random' | 'window' | 'independent' | null;
   /** How many rows are kept of b, for `random` and `window`. `unbiased`: ⌊b·q⌋ or one more, b·q on average; `dinov2`: max(⌊b·q⌋, 1). */
