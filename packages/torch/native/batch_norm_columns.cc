@@ -114,20 +114,7 @@ struct Loops {
                                   gradientSums, gradientSumsRelu, gradient,  gradientRelu};                            \
   };
 
-#ifdef SHALLOWS_X86
-SHALLOWS_LOOPS(PlainLoops, , SHALLOWS_ROUND_TWICE)
-SHALLOWS_LOOPS(WideLoops, SHALLOWS_WIDE, std::fma)
-#else
-SHALLOWS_LOOPS(PlainLoops, , std::fma)
-#endif
-
-template <typename T>
-const Loops<T>& loopsOf() {
-#ifdef SHALLOWS_X86
-  if (isWide()) return WideLoops<T>::all;
-#endif
-  return PlainLoops<T>::all;
-}
+SHALLOWS_DEFINE_LOOPS(SHALLOWS_LOOPS)
 
 // How rows are shared out: the same for any number of threads, so that sums are.
 struct Blocks {

@@ -139,20 +139,7 @@ struct Loops {
                                   gradientSums, gradientSumsRelu, gradient,  gradientRelu};                            \
   };
 
-#ifdef SHALLOWS_X86
-SHALLOWS_LOOPS(PlainLoops, , SHALLOWS_ROUND_TWICE)
-SHALLOWS_LOOPS(WideLoops, SHALLOWS_WIDE, std::fma)
-#else
-SHALLOWS_LOOPS(PlainLoops, , std::fma)
-#endif
-
-template <typename T>
-const Loops<T>& loopsOf() {
-#ifdef SHALLOWS_X86
-  if (isWide()) return WideLoops<T>::all;
-#endif
-  return PlainLoops<T>::all;
-}
+SHALLOWS_DEFINE_LOOPS(SHALLOWS_LOOPS)
 
 // Mean and squared deviations of all that was added, in float64 (Chan, Golub and LeVeque 1979).
 struct Moments {

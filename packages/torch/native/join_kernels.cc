@@ -16,46 +16,51 @@ namespace {
 // Elements that a relu is formed for at a time, so that they are still in the cache where their bits are: a multiple of 8.
 constexpr int64_t kPiece = 2048;
 
-// Bit j: whether element j of eight came through a relu. One that is not a number does.
-template <typename T>
-uint8_t passed8(const T* sum) {
-  unsigned bits = 0;
-  for (int j = 0; j < 8; j++) bits |= static_cast<unsigned>(!(sum[j] <= 0)) << j;
-  return static_cast<uint8_t>(bits);
-}
+// Eight elements at a time, for the loops of each kind.
+struct PlainLoopsBits {
+  // Bit j: whether element j came through a relu. One that is not a number does.
+  template <typename T>
+  static uint8_t passed(const T* sum) {
+    unsigned bits = 0;
+    for (int j = 0; j < 8; j++) bits |= static_cast<unsigned>(!(sum[j] <= 0)) << j;
+    return static_cast<uint8_t>(bits);
+  }
 
-// Zeros where bit j is not set.
-template <typename T>
-void cut8(T* gradient, uint8_t bits) {
-  for (int j = 0; j < 8; j++) gradient[j] = (bits >> j) & 1 ? gradient[j] : T(0);
-}
+  // Zeros where bit j is not set.
+  template <typename T>
+  static void cut(T* gradient, uint8_t bits) {
+    for (int j = 0; j < 8; j++) gradient[j] = (bits >> j) & 1 ? gradient[j] : T(0);
+  }
+};
 
 #ifdef SHALLOWS_X86
-SHALLOWS_WIDE inline uint8_t widePassed8(const float* sum) {
-  return static_cast<uint8_t>(
-      _mm256_movemask_ps(_mm256_cmp_ps(_mm256_loadu_ps(sum), _mm256_setzero_ps(), _CMP_NLE_UQ)));
-}
-
-SHALLOWS_WIDE inline uint8_t widePassed8(const double* sum) {
-  const auto four = [](const double* from) SHALLOWS_WIDE {
-    return _mm256_movemask_pd(_mm256_cmp_pd(_mm256_loadu_pd(from), _mm256_setzero_pd(), _CMP_NLE_UQ));
-  };
-  return static_cast<uint8_t>(four(sum) | four(sum + 4) << 4);
-}
-
-SHALLOWS_WIDE inline void wideCut8(float* gradient, uint8_t bits) {
-  const __m256i each = _mm256_setr_epi32(1, 2, 4, 8, 16, 32, 64, 128);
-  const __m256i set = _mm256_cmpeq_epi32(_mm256_and_si256(_mm256_set1_epi32(bits), each), each);
-  _mm256_storeu_ps(gradient, _mm256_and_ps(_mm256_loadu_ps(gradient), _mm256_castsi256_ps(set)));
-}
-
-SHALLOWS_WIDE inline void wideCut8(double* gradient, uint8_t bits) {
-  for (int j = 0; j < 8; j += 4) {
-    const __m256i each = _mm256_setr_epi64x(1 << j, 2 << j, 4 << j, 8 << j);
-    const __m256i set = _mm256_cmpeq_epi64(_mm256_and_si256(_mm256_set1_epi64x(bits), each), each);
-    _mm256_storeu_pd(gradient + j, _mm256_and_pd(_mm256_loadu_pd(gradient + j), _mm256_castsi256_pd(set)));
+struct WideLoopsBits {
+  SHALLOWS_WIDE static uint8_t passed(const float* sum) {
+    return static_cast<uint8_t>(
+        _mm256_movemask_ps(_mm256_cmp_ps(_mm256_loadu_ps(sum), _mm256_setzero_ps(), _CMP_NLE_UQ)));
   }
-}
+
+  SHALLOWS_WIDE static uint8_t passed(const double* sum) {
+    int bits = 0;
+    for (int j = 0; j < 8; j += 4)
+      bits |= _mm256_movemask_pd(_mm256_cmp_pd(_mm256_loadu_pd(sum + j), _mm256_setzero_pd(), _CMP_NLE_UQ)) << j;
+    return static_cast<uint8_t>(bits);
+  }
+
+  SHALLOWS_WIDE static void cut(float* gradient, uint8_t bits) {
+    const __m256i each = _mm256_setr_epi32(1, 2, 4, 8, 16, 32, 64, 128);
+    const __m256i set = _mm256_cmpeq_epi32(_mm256_and_si256(_mm256_set1_epi32(bits), each), each);
+    _mm256_storeu_ps(gradient, _mm256_and_ps(_mm256_loadu_ps(gradient), _mm256_castsi256_ps(set)));
+  }
+
+  SHALLOWS_WIDE static void cut(double* gradient, uint8_t bits) {
+    for (int j = 0; j < 8; j += 4) {
+      const __m256i each = _mm256_setr_epi64x(1 << j, 2 << j, 4 << j, 8 << j);
+      const __m256i set = _mm256_cmpeq_epi64(_mm256_and_si256(_mm256_set1_epi64x(bits), each), each);
+      _mm256_storeu_pd(gradient + j, _mm256_and_pd(_mm256_loadu_pd(gradient + j), _mm256_castsi256_pd(set)));
+    }
+  }
+};
 #endif
 
 // What is done with neighbouring elements, for one type: a set of plain loops, which the compiler vectorizes.
@@ -70,7 +75,8 @@ struct Loops {
   void (*cut)(T* gradient, const uint8_t* bits, int64_t n);
 };
 
-#define SHALLOWS_LOOPS(NAME, TARGET, T, MULTIPLY_ADD, PASSED8, CUT8)                                                   \
+#define SHALLOWS_LOOPS(NAME, TARGET, MULTIPLY_ADD)                                                                     \
+  template <typename T>                                                                                                \
   struct NAME {                                                                                                        \
     TARGET static void add(T* __restrict out, const T* __restrict a, const T* __restrict b, T scale, int64_t n) {      \
       for (int64_t i = 0; i < n; i++) out[i] = MULTIPLY_ADD(b[i], scale, a[i]);                                        \
@@ -89,38 +95,25 @@ struct Loops {
     }                                                                                                                  \
     TARGET static void passed(uint8_t* __restrict bits, const T* __restrict sum, int64_t n) {                          \
       int64_t i = 0;                                                                                                   \
-      for (; i + 8 <= n; i += 8) bits[i / 8] = PASSED8(sum + i);                                                       \
+      for (; i + 8 <= n; i += 8) bits[i / 8] = NAME##Bits::passed(sum + i);                                            \
       if (i == n) return;                                                                                              \
       T rest[8] = {};                                                                                                  \
       std::copy(sum + i, sum + n, rest);                                                                               \
-      bits[i / 8] = PASSED8(rest);                                                                                     \
+      bits[i / 8] = NAME##Bits::passed(rest);                                                                          \
     }                                                                                                                  \
     TARGET static void cut(T* __restrict gradient, const uint8_t* __restrict bits, int64_t n) {                        \
       int64_t i = 0;                                                                                                   \
-      for (; i + 8 <= n; i += 8) CUT8(gradient + i, bits[i / 8]);                                                      \
+      for (; i + 8 <= n; i += 8) NAME##Bits::cut(gradient + i, bits[i / 8]);                                           \
       if (i == n) return;                                                                                              \
       T rest[8] = {};                                                                                                  \
       std::copy(gradient + i, gradient + n, rest);                                                                     \
-      CUT8(rest, bits[i / 8]);                                                                                         \
+      NAME##Bits::cut(rest, bits[i / 8]);                                                                              \
       std::copy(rest, rest + (n - i), gradient + i);                                                                   \
     }                                                                                                                  \
     static constexpr Loops<T> all{add, addRelu, relu, scale, passed, cut};                                             \
   };
 
-#ifdef SHALLOWS_X86
-SHALLOWS_LOOPS(FloatLoops, , float, SHALLOWS_ROUND_TWICE, passed8, cut8)
-SHALLOWS_LOOPS(DoubleLoops, , double, SHALLOWS_ROUND_TWICE, passed8, cut8)
-SHALLOWS_LOOPS(WideFloatLoops, SHALLOWS_WIDE, float, __builtin_fmaf, widePassed8, wideCut8)
-SHALLOWS_LOOPS(WideDoubleLoops, SHALLOWS_WIDE, double, __builtin_fma, widePassed8, wideCut8)
-
-const Loops<float>& loopsOf(float) { return isWide() ? WideFloatLoops::all : FloatLoops::all; }
-const Loops<double>& loopsOf(double) { return isWide() ? WideDoubleLoops::all : DoubleLoops::all; }
-#else
-SHALLOWS_LOOPS(FloatLoops, , float, std::fma, passed8, cut8)
-SHALLOWS_LOOPS(DoubleLoops, , double, std::fma, passed8, cut8)
-const Loops<float>& loopsOf(float) { return FloatLoops::all; }
-const Loops<double>& loopsOf(double) { return DoubleLoops::all; }
-#endif
+SHALLOWS_DEFINE_LOOPS(SHALLOWS_LOOPS)
 
 // The elements of a row in memory, or none where a tensor has no rows.
 int64_t rowSize(const at::Tensor& x) { return x.size(0) == 0 ? 0 : x.numel() / x.size(0); }
@@ -142,7 +135,7 @@ void join(const at::Tensor& out, const at::Tensor& shortcut, const at::Tensor& b
   const T* added = branch.numel() == 0 ? nullptr : branch.const_data_ptr<T>();
   uint8_t* bits = passed.defined() ? passed.mutable_data_ptr<uint8_t>() : nullptr;
   const T scale = static_cast<T>(by);
-  const Loops<T>& loops = loopsOf(T());
+  const Loops<T>& loops = loopsOf<T>();
   forEach(out.size(0), size, [=, &map, &loops](int64_t row) {
     const int64_t source = map(row);
     T* target = to + row * size;
@@ -169,7 +162,7 @@ void split(const at::Tensor& gradient, const at::Tensor& branch, const at::Tenso
   T* part = branch.defined() && branch.numel() > 0 ? branch.mutable_data_ptr<T>() : nullptr;
   const uint8_t* bits = rectify == Rectify::none ? nullptr : passed.const_data_ptr<uint8_t>();
   const T scale = static_cast<T>(by);
-  const Loops<T>& loops = loopsOf(T());
+  const Loops<T>& loops = loopsOf<T>();
   forEach(gradient.size(0), size, [=, &map, &loops](int64_t row) {
     const int64_t source = map(row);
     T* mine = whole + row * size;
@@ -187,7 +180,7 @@ void setPassed(const at::Tensor& passed, const at::Tensor& sum) {
   const int64_t size = rowSize(sum);
   uint8_t* bits = passed.mutable_data_ptr<uint8_t>();
   const T* from = sum.const_data_ptr<T>();
-  const Loops<T>& loops = loopsOf(T());
+  const Loops<T>& loops = loopsOf<T>();
   forEach(sum.size(0), size,
           [=, &loops](int64_t row) { loops.passed(bits + row * bytesOf(size), from + row * size, size); });
 }

@@ -106,7 +106,7 @@ struct Loops {
   void (*drop)(T* out, const T* x, const uint32_t* words, uint32_t threshold, at::opmath_type<T> scale, int64_t n);
 };
 
-#define SHALLOWS_LOOPS(NAME, TARGET)                                                                                  \
+#define SHALLOWS_LOOPS(NAME, TARGET, MULTIPLY_ADD)                                                                    \
   template <typename T>                                                                                               \
   struct NAME {                                                                                                       \
     TARGET static void mask(T* __restrict out, const uint32_t* __restrict words, uint32_t threshold, int64_t n) {     \
@@ -122,18 +122,7 @@ struct Loops {
     static constexpr Loops<T> all{mask, drop};                                                                        \
   };
 
-SHALLOWS_LOOPS(PlainLoops, )
-#ifdef SHALLOWS_X86
-SHALLOWS_LOOPS(WideLoops, SHALLOWS_WIDE)
-#endif
-
-template <typename T>
-const Loops<T>& loopsOf() {
-#ifdef SHALLOWS_X86
-  if (isWide()) return WideLoops<T>::all;
-#endif
-  return PlainLoops<T>::all;
-}
+SHALLOWS_DEFINE_LOOPS(SHALLOWS_LOOPS)
 
 // Calls `f(place, words, n)` for stretches of all rows, on all threads: the words of n elements from a place of the tensor on.
 template <typename F>

@@ -6,6 +6,7 @@
 #include <ATen/Version.h>
 
 #include <algorithm>
+#include <cmath>
 
 // On x86 each loop exists twice: for processors with AVX2 and FMA, where libtorch's sums too multiply and add with one
 // rounding, and for the rest, where both round. Elsewhere the multiply-add is in the base instructions.
@@ -25,6 +26,25 @@ inline bool isWide() {
       at::get_cpu_capability() != "DEFAULT" && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
   return wide;
 }
+#endif
+
+// Defines PlainLoops<T> and, on x86, WideLoops<T> by a macro (NAME, TARGET, MULTIPLY_ADD), whose `all` is a Loops<T>; and
+// loopsOf<T>(), those for this processor.
+#ifdef SHALLOWS_X86
+#define SHALLOWS_DEFINE_LOOPS(LOOPS)                                        \
+  LOOPS(PlainLoops, , SHALLOWS_ROUND_TWICE)                                 \
+  LOOPS(WideLoops, SHALLOWS_WIDE, std::fma)                                 \
+  template <typename T>                                                     \
+  const Loops<T>& loopsOf() {                                               \
+    return isWide() ? WideLoops<T>::all : PlainLoops<T>::all;               \
+  }
+#else
+#define SHALLOWS_DEFINE_LOOPS(LOOPS)                                        \
+  LOOPS(PlainLoops, , std::fma)                                             \
+  template <typename T>                                                     \
+  const Loops<T>& loopsOf() {                                               \
+    return PlainLoops<T>::all;                                              \
+  }
 #endif
 
 // Calls `f(i)` for every i below `count`, each about `size` elements of work, on all threads of libtorch: its iterator shares
