@@ -105,7 +105,7 @@ describe('a run', () => {
     const record = await readRun(result.run);
     expect(record.policy).toEqual(policy);
     expect(record.factor).toBe(1);
-    expect(record.recipe['depth']).toEqual({ kind: 'stochastic', preset: 'huang2016', warmup: '4ba' });
+    expect(record.recipe.depth).toEqual({ kind: 'stochastic', preset: 'huang2016', warmup: '4ba' });
     expect(record.model.sites.map(({ kind, layer }) => [kind, layer])).toEqual(
       [0, 1, 2, 3, 4, 5].map((i) => ['basic', i]),
     );
