@@ -2,7 +2,7 @@ import { ShallowsError, shown } from '../../errors.js';
 import { changedFile } from './cell-errors.js';
 import { CellReader } from './csv-cells.js';
 import { type BytesPart, type CsvFile, readRecords } from './csv-records.js';
-import type { ChunkPlace, RawRows, ReadColumns, TableReader } from './raw-rows.js';
+import type { ChunkPlace, RawRows, ReadColumns, TableReader, VisitRows } from './raw-rows.js';
 import { RowsBuilder } from './rows-builder.js';
 
 /** A chunk ends with the row at which it has so many rows or bytes. */
@@ -20,6 +20,7 @@ export async function openCsv(file: CsvFile): Promise<TableReader> {
     throw new ShallowsError(`${fn}: expected each column of ${file.path} once, got ${shown(twice)} twice - rename one`);
   return {
     columns,
+    rows: null,
     scan: (wanted, visit) => scan(file, columns, wanted, rows, visit),
     read: (wanted, place) => readChunk(file, columns, wanted, place),
   };
@@ -57,7 +58,7 @@ async function scan(
   names: readonly string[],
   columns: ReadColumns,
   part: BytesPart,
-  visit: (rows: RawRows, place: ChunkPlace) => void,
+  visit: VisitRows,
 ): Promise<void> {
   const reader = new CellReader(file, names, columns);
   const newChunk = () => new RowsBuilder(columns.numbers.length, columns.texts.length, chunkRows);

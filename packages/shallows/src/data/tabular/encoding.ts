@@ -4,6 +4,7 @@ import type { Moments } from './moments.js';
 import type { RawRows } from './raw-rows.js';
 import type { ColumnRoles } from './roles.js';
 import type { Survey } from './survey.js';
+import { textAt } from './text-column.js';
 
 /** How a number becomes a feature or a target: (x − mean) / std. */
 export interface Scaling {
@@ -106,7 +107,7 @@ export function rowEncoder(table: TableEncoding): (rows: RawRows, chosen: ArrayL
         inputs[at++] = ((Number.isNaN(value) ? fill : value) - mean) / std;
       }
       for (const [c, values] of categories.entries()) {
-        const value = rows.texts[c]?.[row] ?? null;
+        const value = textAt(rows.texts[c], row);
         const found = value === null ? undefined : index[c]?.get(value);
         if (encoding === 'index') inputs[at++] = found === undefined ? 0 : found + 1;
         else {
@@ -124,7 +125,7 @@ export function rowEncoder(table: TableEncoding): (rows: RawRows, chosen: ArrayL
   ): Float32Array<ArrayBuffer> | Int32Array<ArrayBuffer> {
     if (targets === null) {
       const column = rows.texts[roles.categorical.length];
-      return Int32Array.from(chosen, (row) => classIndex?.get(column?.[row] ?? '') ?? -1);
+      return Int32Array.from(chosen, (row) => classIndex?.get(textAt(column, row) ?? '') ?? -1);
     }
     const result = new Float32Array(chosen.length * targets.length);
     for (let i = 0; i < chosen.length; i++) {

@@ -1,20 +1,14 @@
 import * as zlib from 'node:zlib';
 import { brotliDecompressSync, gunzipSync } from 'node:zlib';
-import {
-  type ColumnMetaData,
-  type Compressors,
-  type DecodedArray,
-  type PageHeader,
-  type SchemaTree,
-  snappyUncompress,
-} from 'hyparquet';
+import type { ColumnMetaData, Compressors, DecodedArray, PageHeader, SchemaTree } from 'hyparquet';
 import { parquetHeader } from 'hyparquet/src/column.js';
 import { convert, DEFAULT_PARSERS } from 'hyparquet/src/convert.js';
 import { decompressPage } from 'hyparquet/src/datapage.js';
 import { deltaBinaryUnpack, deltaByteArray, deltaLengthByteArray } from 'hyparquet/src/delta.js';
 import { byteStreamSplit } from 'hyparquet/src/encoding.js';
 import { readPlain } from 'hyparquet/src/plain.js';
-import { readRuns } from './parquet-runs.js';
+import { isOneRun, type Runs, readRuns } from './parquet-runs.js';
+import { unpackSnappy } from './parquet-snappy.js';
 
 /** One column of a row group: what the footer says of it, and its place in the schema. */
 export interface Chunk {
@@ -28,32 +22,39 @@ type Decoder = Parameters<typeof convert>[1];
 
 /** Some neighbouring values of a column. */
 export interface Page {
-  /** Those that are there. */
+  readonly rows: number;
+  /** Those that are there; or the words of a dictionary, which pages with codes have in common. */
   readonly values: ArrayLike<unknown>;
+  /** Which word each is that is there; null where `values` are they. */
+  readonly codes: Runs | null;
+  /** How many are there. */
+  readonly count: number;
   /** 1 for each row that has one, 0 for the others; null where all have. */
   readonly present: Uint32Array | null;
 }
+
+type Values = Pick<Page, 'values' | 'codes'>;
 
 /**
  * The values of a flat column, page after page, decoded by hyparquet. Every count and length in a page is checked before it is
  * used, and runs are read by `readRuns`, so damaged bytes end in an error and not in a long loop.
  * @throws Error that says what is wrong
  */
-export function decodeChunk(bytes: ArrayBuffer, { meta, leaf, rows }: Chunk): readonly Page[] {
+export function decodeChunk(bytes: Uint8Array, { meta, leaf, rows }: Chunk): readonly Page[] {
   const { element } = leaf;
   const decoder: Decoder = {
     ...{ pathInSchema: meta.path_in_schema, type: meta.type, codec: meta.codec },
     ...{ element, schemaPath: [leaf], parsers: DEFAULT_PARSERS, compressors },
   };
-  const reader = { view: new DataView(bytes), offset: 0 };
+  const reader = readerOf(bytes);
   const pages: Page[] = [];
   let read = 0;
   let dictionary: DecodedArray | null = null;
   while (read < rows) {
-    if (reader.offset >= bytes.byteLength) throw new Error(`${read} of ${rows} rows`);
+    if (reader.offset >= bytes.length) throw new Error(`${read} of ${rows} rows`);
     const header = parquetHeader(reader);
-    const size = within('bytes of a page', header.compressed_page_size, bytes.byteLength - reader.offset);
-    const packed = new Uint8Array(bytes, reader.offset, size);
+    const size = within('bytes of a page', header.compressed_page_size, bytes.length - reader.offset);
+    const packed = bytes.subarray(reader.offset, reader.offset + size);
     reader.offset += size;
     if (header.type === 'DICTIONARY_PAGE') {
       const page = unpacked(packed, header.uncompressed_page_size, decoder);
@@ -61,7 +62,7 @@ export function decodeChunk(bytes: ArrayBuffer, { meta, leaf, rows }: Chunk): re
       dictionary = convert(plain(page, count, decoder), decoder);
     } else {
       const page = dataPage(packed, header, { decoder, dictionary, most: rows - read });
-      read += page.present?.length ?? page.values.length;
+      read += page.rows;
       pages.push(page);
     }
   }
@@ -93,45 +94,33 @@ function dataPage(packed: Uint8Array, header: PageHeader, around: Around): Page 
   const levels = within('bytes of levels', second.definition_levels_byte_length, packed.length - skipped);
   const body = packed.subarray(skipped + levels);
   const rest = second.is_compressed === false ? body : unpacked(body, size - skipped - levels, decoder);
-  const runs = optional ? packed.subarray(skipped, skipped + levels) : null;
+  const runs = optional ? { bytes: packed.subarray(skipped, skipped + levels), width: 1 } : null;
   return pageOf(runs, count, (n) => decoded(rest, second.encoding, n, around));
 }
 
-function pageOf(runs: Uint8Array | null, count: number, read: (n: number) => ArrayLike<unknown>): Page {
-  const levels = runs === null ? null : readRuns(runs, 1, count);
-  let n = count;
+function pageOf(runs: Runs | null, rows: number, read: (n: number) => Values): Page {
+  const levels = runs === null || isOneRun(runs, 1, rows) ? null : readRuns(runs, rows);
+  let count = rows;
   if (levels !== null) {
-    n = 0;
-    for (let i = 0; i < count; i++) n += within('a level', levels[i], 1);
+    count = 0;
+    for (let i = 0; i < rows; i++) count += within('a level', levels[i], 1);
   }
-  const values = n === 0 ? [] : read(n);
-  if (values.length !== n) throw new Error(`a page of ${values.length} values that says ${n}`);
-  return { values, present: n === count ? null : levels };
+  const { values, codes } = count === 0 ? { values: [], codes: null } : read(count);
+  if (codes === null && values.length !== count)
+    throw new Error(`a page of ${values.length} values that says ${count}`);
+  return { rows, values, codes, count, present: count === rows ? null : levels };
 }
 
-function decoded(
-  bytes: Uint8Array,
-  encoding: string | undefined,
-  n: number,
-  { decoder, dictionary }: Around,
-): ArrayLike<unknown> {
+function decoded(bytes: Uint8Array, encoding: string | undefined, n: number, { decoder, dictionary }: Around): Values {
   if (encoding === 'PLAIN_DICTIONARY' || encoding === 'RLE_DICTIONARY') {
     if (dictionary === null) throw new Error('numbers of words before the dictionary');
-    const codes = readRuns(bytes.subarray(1), bytes[0] ?? 0, n);
-    return words(dictionary, codes);
+    return { values: dictionary, codes: { bytes: bytes.subarray(1), width: bytes[0] ?? 0 } };
   }
-  if (encoding === 'RLE') return Array.from(readRuns(prefixed(bytes).runs, 1, n), (bit) => bit === 1);
-  return convert(encoding === 'PLAIN' ? plain(bytes, n, decoder) : delta(bytes, encoding, n, decoder), decoder);
-}
-
-function words(dictionary: DecodedArray, codes: Uint32Array): ArrayLike<unknown> {
-  let largest = -1;
-  for (let i = 0; i < codes.length; i++) largest = Math.max(largest, codes[i] as number);
-  if (largest >= 0) within('a word of the dictionary', largest, dictionary.length - 1);
-  if (!(dictionary instanceof Float64Array)) return Array.from(codes, (code) => dictionary[code]);
-  const values = new Float64Array(codes.length);
-  for (let i = 0; i < codes.length; i++) values[i] = dictionary[codes[i] as number] as number;
-  return values;
+  if (encoding === 'RLE') {
+    return { values: Array.from(readRuns(prefixed(bytes).runs, n), (bit) => bit === 1), codes: null };
+  }
+  const values = encoding === 'PLAIN' ? plain(bytes, n, decoder) : delta(bytes, encoding, n, decoder);
+  return { values: convert(values, decoder), codes: null };
 }
 
 function plain(bytes: Uint8Array, n: number, { type, element }: Decoder): DecodedArray {
@@ -153,11 +142,11 @@ function delta(bytes: Uint8Array, encoding: string | undefined, n: number, { typ
   return texts;
 }
 
-/** Bytes behind their length in four bytes, and what follows. */
-function prefixed(bytes: Uint8Array): { runs: Uint8Array; rest: Uint8Array } {
+/** Runs of bits behind their length in four bytes, and what follows. */
+function prefixed(bytes: Uint8Array): { runs: Runs; rest: Uint8Array } {
   const length = new DataView(bytes.buffer, bytes.byteOffset, bytes.length).getUint32(0, true);
   const end = 4 + within('bytes of runs', length, bytes.length - 4);
-  return { runs: bytes.subarray(4, end), rest: bytes.subarray(end) };
+  return { runs: { bytes: bytes.subarray(4, end), width: 1 }, rest: bytes.subarray(end) };
 }
 
 const readerOf = (bytes: Uint8Array) => ({
@@ -179,15 +168,8 @@ function unpacked(packed: Uint8Array, size: number, { codec }: Decoder): Uint8Ar
 const atMost = (size: number) => ({ maxOutputLength: Math.max(1, size) });
 const zstd: unknown = 'zstdDecompressSync' in zlib ? zlib.zstdDecompressSync : null;
 const compressors: Compressors = {
-  SNAPPY: snappy,
+  SNAPPY: unpackSnappy,
   GZIP: (packed, size) => gunzipSync(packed, atMost(size)),
   BROTLI: (packed, size) => brotliDecompressSync(packed, atMost(size)),
   ...(typeof zstd === 'function' ? { ZSTD: (packed, size) => zstd(packed, atMost(size)) } : {}),
 };
-
-/** Three bytes say at most 64. */
-function snappy(packed: Uint8Array, size: number): Uint8Array {
-  const page = new Uint8Array(within('bytes of an unpacked page', size, Math.ceil((packed.length * 64) / 3)));
-  snappyUncompress(packed, page);
-  return page;
-}

@@ -15,7 +15,17 @@ afterAll(() => rm(folder, { recursive: true }));
 
 test('gives parts of a file', async () => {
   const parts = await inParquet(path, async ({ size, part }) => [size, await part(1, 4), await part(6, 6)]);
-  expect(parts).toEqual([6, Uint8Array.of(2, 3, 4).buffer, new ArrayBuffer(0)]);
+  expect(parts).toEqual([6, Uint8Array.of(2, 3, 4), new Uint8Array()]);
+});
+
+test('reads into a buffer that is large enough', async () => {
+  const buffer = new ArrayBuffer(4);
+  const [fits, larger] = await inParquet(path, async ({ part }) => [
+    await part(2, 5, buffer),
+    await part(0, 5, buffer),
+  ]);
+  expect([fits?.buffer === buffer, [...(fits ?? [])]]).toEqual([true, [3, 4, 5]]);
+  expect([larger?.buffer === buffer, [...(larger ?? [])]]).toEqual([false, [1, 2, 3, 4, 5]]);
 });
 
 test.each([

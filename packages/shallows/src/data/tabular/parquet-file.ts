@@ -8,11 +8,14 @@ const fn = 'readParquet';
 /** Bytes read at a time: Node refuses 2 GiB at once. */
 const piece = 1 << 30;
 
-/** An open file: parts of it are read one at a time, each awaited before the next. */
+/** An open file. It may be closed while a part is read that nobody awaits. */
 export interface OpenParquet {
   readonly size: number;
-  /** The bytes from `start` until before `end`. @throws Error, before anything is read or allocated, if they are not in the file */
-  part(start: number, end: number): Promise<ArrayBuffer>;
+  /**
+   * The bytes from `start` until before `end`, in `buffer` where that is large enough.
+   * @throws Error, before anything is read or allocated, if they are not in the file
+   */
+  part(start: number, end: number, buffer?: ArrayBuffer): Promise<Uint8Array<ArrayBuffer>>;
 }
 
 /** Opens a file for as long as it is needed, and tells what goes wrong with its name. */
@@ -34,10 +37,12 @@ async function opened(handle: FileHandle, path: string): Promise<OpenParquet> {
   const { size } = await handle.stat();
   return {
     size,
-    async part(start, end) {
+    async part(start, end, buffer) {
       if (![start, end].every(Number.isSafeInteger) || start < 0 || end < start || end > size)
         throw new Error(`a part from byte ${start} to ${end}, of ${size} bytes`);
-      const bytes = new Uint8Array(end - start);
+      const length = end - start;
+      const isFit = buffer !== undefined && buffer.byteLength >= length;
+      const bytes = isFit ? new Uint8Array(buffer, 0, length) : unsetBytes(length);
       for (let at = 0; at < bytes.length; ) {
         const wanted = Math.min(piece, bytes.length - at);
         const { bytesRead } = await handle.read(bytes, at, wanted, start + at).catch((error: unknown) => {
@@ -46,17 +51,22 @@ async function opened(handle: FileHandle, path: string): Promise<OpenParquet> {
         if (bytesRead === 0) throw new Error(`the file ends at byte ${start + at}`);
         at += bytesRead;
       }
-      return bytes.buffer;
+      return bytes;
     },
   };
 }
 
+/** Bytes of an own buffer, not yet set. */
+export const unsetBytes = (length: number): Uint8Array<ArrayBuffer> =>
+  new Uint8Array(Buffer.allocUnsafeSlow(length).buffer as ArrayBuffer);
+
 /** What the end of the file says of the rest: … footer, its length in four bytes, `PAR1`. */
 export async function readFooter({ size, part }: OpenParquet): Promise<FileMetaData> {
-  const end = new DataView(await part(size - 8, size));
+  const end = new DataView((await part(size - 8, size)).buffer);
   if (end.getUint32(4, true) !== 0x31524150) throw new Error('no PAR1 at the end');
   const length = end.getUint32(0, true);
-  return parquetMetadata(await part(size - 8 - length, size));
+  const footer = await part(size - 8 - length, size);
+  return parquetMetadata(footer.buffer);
 }
 
 function unparseable(path: string, error: unknown): ShallowsError {

@@ -38,6 +38,26 @@ test.each(['none', 'snappy', 'gzip', 'brotli', ...(zstd ? ['zstd'] : []), 'v2'])
   },
 );
 
+const pages = JSON.parse(readFileSync(fixture('pages.json'), 'utf8')) as Record<string, (number | string | null)[]>;
+
+test.each(['v1', 'v2'])('pages of dictionaries, then plain ones, of several row groups: %s', async (version) => {
+  const {
+    rows,
+    numeric,
+    categorical: texts,
+  } = await readParquet(fixture(`pages-${version}.parquet`), {
+    categorical: ['text', 'w3'],
+  });
+  expect(rows).toBe(700);
+  for (const [name, values] of numeric)
+    expect([name, ...values]).toEqual([name, ...(pages[name] ?? []).map((value) => value ?? Number.NaN)]);
+  for (const [name, { values, codes }] of texts) {
+    const expected = (pages[name] ?? []).map((value) => (value === null ? null : String(value)));
+    expect([name, ...Array.from(codes, (code) => values[code] ?? null)]).toEqual([name, ...expected]);
+    expect(values).toEqual([...new Set(expected.filter((value) => value !== null))]);
+  }
+});
+
 test('row groups are chunks, and only the wanted columns are read', async () => {
   const reader = await openParquet(fixture('types-snappy.parquet'));
   expect(reader.columns).toEqual(Object.keys(written));
@@ -129,6 +149,22 @@ test.each([
   const path = join(folder, 'changed.parquet');
   await writeFile(path, whole);
   await expect(readParquet(path, { categorical: ['city'] })).rejects.toThrow(message);
+});
+
+test('a footer that says more rows than memory holds', async () => {
+  const whole = await readFile(fixture('few.parquet'));
+  // Behind the three columns of the first row group, which say 6 values each.
+  const says6 = Uint8Array.of(0x16, 12);
+  let at = whole.length - 8 - whole.readUInt32LE(whole.length - 8);
+  for (let i = 0; i < 4; i++) at = whole.indexOf(says6, at) + 2;
+  const rows = Buffer.of(0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 4);
+  const changed = Buffer.concat([whole.subarray(0, at - 1), rows, whole.subarray(at)]);
+  changed.writeUInt32LE(whole.readUInt32LE(whole.length - 8) + rows.length - 1, changed.length - 8);
+  const path = join(folder, 'long.parquet');
+  await writeFile(path, changed);
+  await expect(readParquet(path, { categorical: ['city'] })).rejects.toThrow(
+    /expected memory for the 1125899906842630 rows that .*long\.parquet says it has, got .* - read fewer columns/,
+  );
 });
 
 test('lists and records are refused', async () => {

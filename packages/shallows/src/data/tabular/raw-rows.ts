@@ -1,3 +1,5 @@
+import type { TextColumn } from './text-column.js';
+
 /** Which columns of a file are read as numbers and which as text, by name. */
 export interface ReadColumns {
   readonly numbers: readonly string[];
@@ -11,8 +13,8 @@ export interface RawRows {
   readonly rows: number;
   /** `[rows]` each, in the order of `ReadColumns.numbers`; NaN where a value is missing. */
   readonly numbers: readonly Float64Array[];
-  /** `[rows]` each, in the order of `ReadColumns.texts`; null where a value is missing. */
-  readonly texts: readonly (readonly (string | null)[])[];
+  /** `[rows]` each, in the order of `ReadColumns.texts`. */
+  readonly texts: readonly TextColumn[];
 }
 
 /** Where a chunk lies in its file: bytes of a CSV file, rows of a Parquet file. */
@@ -36,12 +38,20 @@ export type TableFile =
     }
   | { readonly format: 'parquet'; readonly path: string };
 
+/** Called for each chunk, one after the other. */
+export type VisitRows = (rows: RawRows, place: ChunkPlace) => void;
+
+/** Says where the numbers of some rows belong: `[rows]` each, in the order of `ReadColumns.numbers`. */
+export type PlaceNumbers = (firstRow: number, rows: number) => readonly Float64Array[];
+
 /** Reads a file chunk by chunk. */
 export interface TableReader {
   /** Names of its columns. */
   readonly columns: readonly string[];
-  /** Goes once through the whole file in bounded memory. */
-  scan(columns: ReadColumns, visit: (rows: RawRows, place: ChunkPlace) => void): Promise<void>;
+  /** How many rows the file says it has; null where only reading tells. */
+  readonly rows: number | null;
+  /** Goes once through the whole file in bounded memory. Where `rows` is known, `place` may say where numbers belong. */
+  scan(columns: ReadColumns, visit: VisitRows, place?: PlaceNumbers): Promise<void>;
   /** One chunk that `scan` has seen. @throws ShallowsError where the file is no longer what it was */
   read(columns: ReadColumns, place: ChunkPlace): Promise<RawRows>;
 }

@@ -1,7 +1,8 @@
 import { ShallowsError } from '../../errors.js';
 import { openTable } from './open-table.js';
-import type { RawRows, TableFile } from './raw-rows.js';
+import type { TableFile } from './raw-rows.js';
 import { usualMissingValues } from './table-config.js';
+import { missingText, type TextColumn } from './text-column.js';
 
 /** A column of categories, each named once. */
 export interface CategoryColumn {
@@ -72,48 +73,72 @@ export async function readTable(
   if (stray !== undefined)
     throw new ShallowsError(`${fn}: expected categorical columns among those read, got "${stray}" - add it to columns`);
   const numbers = wanted.filter((name) => !categorical.includes(name));
+  const whole = reader.rows === null ? null : wholeColumns(fn, file, numbers.length, reader.rows);
   const pieces = numbers.map((): Float64Array[] => []);
   const codes = categorical.map((): Int32Array[] => []);
   const known = categorical.map(() => new Map<string, number>());
   let rows = 0;
-  await reader.scan({ numbers, texts: categorical }, (chunk: RawRows) => {
-    rows += chunk.rows;
-    for (const [i, values] of chunk.numbers.entries()) pieces[i]?.push(values);
-    for (const [i, values] of chunk.texts.entries()) codes[i]?.push(codesOf(values, known[i] ?? new Map()));
-  });
+  await reader.scan(
+    { numbers, texts: categorical },
+    (chunk) => {
+      rows += chunk.rows;
+      if (whole === null) for (const [i, values] of chunk.numbers.entries()) pieces[i]?.push(values);
+      for (const [i, texts] of chunk.texts.entries()) codes[i]?.push(codesOf(texts, known[i] ?? new Map()));
+    },
+    (firstRow, count) => (whole ?? []).map((column) => column.subarray(firstRow, firstRow + count)),
+  );
   return {
     rows,
     numeric: new Map(
-      numbers.map((name, i): [string, Float64Array] => {
-        const values = new Float64Array(rows);
-        joinInto(values, pieces[i] ?? []);
-        return [name, values];
-      }),
+      numbers.map((name, i): [string, Float64Array] => [
+        name,
+        whole?.[i] ?? joined(new Float64Array(rows), pieces[i] ?? []),
+      ]),
     ),
     categorical: new Map(
       categorical.map((name, i): [string, CategoryColumn] => {
-        const column = new Int32Array(rows);
-        joinInto(column, codes[i] ?? []);
+        const column = joined(new Int32Array(rows), codes[i] ?? []);
         return [name, { values: [...(known[i]?.keys() ?? [])], codes: column }];
       }),
     ),
   };
 }
 
-function codesOf(texts: readonly (string | null)[], known: Map<string, number>): Int32Array {
-  const codes = new Int32Array(texts.length);
-  for (const [i, text] of texts.entries()) {
-    let code = text === null ? -1 : known.get(text);
-    if (code === undefined) known.set(text as string, (code = known.size));
-    codes[i] = code;
+/** Columns of as many rows as a file says it has, which may be too many. */
+function wholeColumns(fn: string, { path }: TableFile, count: number, rows: number): Float64Array[] {
+  try {
+    return Array.from({ length: count }, () => new Float64Array(rows));
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new ShallowsError(
+      `${fn}: expected memory for the ${rows} rows that ${path} says it has, got ${error.message} - ` +
+        'read fewer columns, stream the file, or fetch it again if it should be smaller',
+      { cause: error },
+    );
   }
-  return codes;
 }
 
-function joinInto<T extends Float64Array | Int32Array>(whole: T, pieces: readonly T[]): void {
+/** Numbers of the texts by their first occurrence in the file. */
+function codesOf({ values, codes }: TextColumn, known: Map<string, number>): Int32Array {
+  const numbers = new Int32Array(values.length).fill(-1);
+  const own = new Int32Array(codes.length);
+  for (let row = 0; row < codes.length; row++) {
+    const code = codes[row] as number;
+    if (code !== missingText && numbers[code] === -1) {
+      const text = values[code] as string;
+      numbers[code] = known.get(text) ?? known.size;
+      known.set(text, numbers[code]);
+    }
+    own[row] = code === missingText ? missingText : (numbers[code] as number);
+  }
+  return own;
+}
+
+function joined<T extends Float64Array | Int32Array>(whole: T, pieces: readonly T[]): T {
   let at = 0;
   for (const piece of pieces) {
     whole.set(piece, at);
     at += piece.length;
   }
+  return whole;
 }

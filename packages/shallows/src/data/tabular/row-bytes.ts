@@ -1,4 +1,5 @@
 import type { RawRows } from './raw-rows.js';
+import { textAt } from './text-column.js';
 
 const encoder = new TextEncoder();
 
@@ -21,7 +22,7 @@ export class RowBytes {
       at += 8;
     }
     for (const column of texts) {
-      const text = column[row] ?? null;
+      const text = textAt(column, row);
       this.#reserve(at + 4 + 3 * (text?.length ?? 0));
       const { written } =
         text === null ? { written: 0xffffffff } : encoder.encodeInto(text, this.#bytes.subarray(at + 4));

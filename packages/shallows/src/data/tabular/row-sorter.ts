@@ -2,6 +2,7 @@ import type { Key } from '../../random/index.js';
 import { hashSide } from '../split.js';
 import type { RawRows } from './raw-rows.js';
 import { RowBytes } from './row-bytes.js';
+import { missingText } from './text-column.js';
 
 /** What rows are for. */
 export type Part = 'train' | 'validation';
@@ -38,7 +39,7 @@ export function missingColumn(
   }
   const last = hasSegment ? texts.length - 1 : texts.length;
   for (let index = 0; index < last; index++) {
-    if (texts[index]?.[row] === null) return { list: 'texts', index };
+    if (texts[index]?.codes[row] === missingText) return { list: 'texts', index };
   }
   return null;
 }

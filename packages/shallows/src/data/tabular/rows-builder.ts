@@ -1,16 +1,17 @@
 import type { RawRows } from './raw-rows.js';
+import { missingText } from './text-column.js';
 
 /** Collects the cells of a chunk, column by column. */
 export class RowsBuilder {
   readonly #capacity: number;
   readonly #numbers: Float64Array[];
-  readonly #texts: (string | null)[][];
+  readonly #texts: { readonly known: Map<string, number>; readonly codes: Int32Array }[];
   #rows = 0;
 
   constructor(numbers: number, texts: number, capacity: number) {
     this.#capacity = capacity;
     this.#numbers = Array.from({ length: numbers }, () => new Float64Array(capacity));
-    this.#texts = Array.from({ length: texts }, () => []);
+    this.#texts = Array.from({ length: texts }, () => ({ known: new Map(), codes: new Int32Array(capacity) }));
   }
 
   get rows(): number {
@@ -27,7 +28,11 @@ export class RowsBuilder {
   }
 
   setText(column: number, value: string | null): void {
-    this.#texts[column]?.push(value);
+    const texts = this.#texts[column];
+    if (texts === undefined) return;
+    let code = value === null ? missingText : texts.known.get(value);
+    if (code === undefined) texts.known.set(value as string, (code = texts.known.size));
+    texts.codes[this.#rows] = code;
   }
 
   endRow(): void {
@@ -37,6 +42,10 @@ export class RowsBuilder {
   /** The rows so far; they share memory with this builder, which is done. */
   finish(firstRow: number): RawRows {
     const rows = this.#rows;
-    return { firstRow, rows, numbers: this.#numbers.map((each) => each.subarray(0, rows)), texts: this.#texts };
+    return {
+      ...{ firstRow, rows },
+      numbers: this.#numbers.map((each) => each.subarray(0, rows)),
+      texts: this.#texts.map(({ known, codes }) => ({ values: [...known.keys()], codes: codes.subarray(0, rows) })),
+    };
   }
 }

@@ -7,6 +7,7 @@ import type { ChunkPlace, RawRows, ReadColumns } from './raw-rows.js';
 import { type ColumnRoles, readColumnsOf } from './roles.js';
 import { RowBytes } from './row-bytes.js';
 import { missingColumn, type Part, rowSorter, type SortRule } from './row-sorter.js';
+import { textAt } from './text-column.js';
 
 /** What becomes of a value that is missing: an error; what is usual in training; or its row is left out. */
 export type MissingPolicy = 'error' | 'impute' | 'drop';
@@ -85,19 +86,18 @@ export class Survey {
     const found = this.parts[part];
     found.rows++;
     found.rowsHash.update(this.#bytes.of(rows, row));
-    const { numbers, texts } = rows;
     if (part === 'train') {
-      for (const [i, column] of numbers.entries()) this.moments[i]?.add(column[row] ?? Number.NaN);
+      for (const [i, column] of rows.numbers.entries()) this.moments[i]?.add(column[row] ?? Number.NaN);
       for (const [i, set] of this.categories.entries()) {
-        const value = texts[i]?.[row] ?? null;
+        const value = textAt(rows.texts[i], row);
         if (value !== null) this.#addCategory(set, value, categorical[i] ?? '', file);
       }
     }
     if (task === 'classification') {
-      count(found.classCounts, texts[categorical.length]?.[row] ?? '');
+      count(found.classCounts, textAt(rows.texts[categorical.length], row) ?? '');
       if (found.classCounts.size > mostClasses) this.#refuseClasses(file);
     }
-    if (segment !== null) count(found.segmentCounts, texts.at(-1)?.[row] ?? noSegment);
+    if (segment !== null) count(found.segmentCounts, textAt(rows.texts.at(-1), row) ?? noSegment);
   }
 
   #addCategory(set: Set<string>, value: string, column: string, file: string): void {
@@ -135,7 +135,7 @@ export class Survey {
     const { task, numeric, categorical, targets } = this.#options.roles;
     if (task === 'classification') {
       const index = categorical.length;
-      return rows.texts[index]?.[row] === null ? { list: 'texts', index } : null;
+      return textAt(rows.texts[index], row) === null ? { list: 'texts', index } : null;
     }
     const index = targets.findIndex((_, i) => Number.isNaN(rows.numbers[numeric.length + i]?.[row]));
     return index < 0 ? null : { list: 'numbers', index: numeric.length + index };
