@@ -8,6 +8,8 @@ const fn = 'readCsv';
 const [minus, plus, point, zero, newline, carriageReturn] = [0x2d, 0x2b, 0x2e, 0x30, 0x0a, 0x0d];
 /** So many decimal digits are a whole number that float64 holds. */
 const exactDigits = 15;
+/** So many are one that 32 bits hold, with which the processor reckons faster. */
+const smallDigits = 9;
 /** Longest text, in bytes, that is remembered, and how many are. */
 const [longestShort, mostShort] = [32, 4096];
 const powersOfTen = Float64Array.from({ length: exactDigits + 1 }, (_, i) => 10 ** i);
@@ -66,18 +68,28 @@ export class CellReader {
       if (use >= 0 && use % 2 === 0) {
         const isNegative = byte === minus;
         if (isNegative || byte === plus) byte = bytes[++at] as number;
-        let [digits, value, whole] = [0, 0, -1];
-        for (;;) {
-          const digit = byte - zero;
-          if (digit >= 0 && digit <= 9) {
-            value = 10 * value + digit;
-            digits++;
-          } else if (byte === point && whole < 0) whole = digits;
-          else break;
+        const first = at;
+        let digit = byte - zero;
+        let whole = 0;
+        for (; digit >>> 0 <= 9; digit = byte - zero) {
+          whole = (10 * whole + digit) | 0;
           byte = bytes[++at] as number;
         }
+        let digits = at - first;
+        let decimals = 0;
+        if (byte === point) {
+          byte = bytes[++at] as number;
+          const start = at;
+          for (digit = byte - zero; digit >>> 0 <= 9; digit = byte - zero) {
+            whole = (10 * whole + digit) | 0;
+            byte = bytes[++at] as number;
+          }
+          decimals = at - start;
+          digits += decimals;
+        }
         if (digits === 0 || digits > exactDigits) return 0;
-        const size = whole < 0 ? value : value / (powersOfTen[digits - whole] as number);
+        const value = digits <= smallDigits ? whole : digitsIn(bytes, first, at);
+        const size = decimals === 0 ? value : value / (powersOfTen[decimals] as number);
         builder.setNumber(use >> 1, isNegative ? -size : size);
         if (byte === carriageReturn && column === last) byte = bytes[++at] as number;
       } else {
@@ -122,6 +134,16 @@ export class CellReader {
   #unequal(got: number, line: number): ShallowsError {
     return unequalLines(this.#file.path, `${got} instead of ${this.#width} in line ${line}`);
   }
+}
+
+/** The whole number of some digits, and a point that does not count. */
+function digitsIn(bytes: Buffer, from: number, to: number): number {
+  let value = 0;
+  for (let at = from; at < to; at++) {
+    const byte = bytes[at] as number;
+    if (byte !== point) value = 10 * value + (byte - zero);
+  }
+  return value;
 }
 
 function usesOf(width: number, numbers: readonly number[], texts: readonly number[]): Int32Array | null {
