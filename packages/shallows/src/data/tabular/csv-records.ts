@@ -41,6 +41,8 @@ export interface RecordVisitor {
 
 const fn = 'readCsv';
 const pieceBytes = 1 << 20;
+/** Before a piece, for the bytes that were kept of the one before. */
+const room = 1 << 16;
 /** Longest line, in bytes: an unclosed quote would take the rest of the file for a cell. */
 const longestRow = 1 << 24;
 const [quote, newline, carriageReturn] = [0x22, 0x0a, 0x0d];
@@ -72,21 +74,21 @@ async function readLines(
   visitor: RecordVisitor,
 ): Promise<Position | null> {
   await using file = await OpenFile.at(path);
-  let buffer = Buffer.allocUnsafeSlow(pieceBytes);
+  const next = piecesOf(file, part);
   let offset = part.start ?? 0;
-  // The bytes at the start of the buffer that are of a line whose end was not seen yet.
-  let kept = 0;
+  // What is of a line whose end was not seen yet.
+  let kept: Buffer = Buffer.alloc(0);
   for (let line = part.line ?? 1, isFirst = true; ; isFirst = false) {
-    const most = Math.min(buffer.length - kept, (part.end ?? Number.POSITIVE_INFINITY) - offset - kept);
-    const read = await file.read(buffer, kept, most, offset + kept);
-    const filled = kept + read;
+    const buffer = await next(kept);
+    const filled = buffer.length;
+    const read = filled - kept.length;
     let from = 0;
     if (isFirst && offset === 0) {
-      if (buffer[0] === 0x1f && buffer[1] === 0x8b && filled > 1)
+      if (buffer[0] === 0x1f && buffer[1] === 0x8b)
         throw new ShallowsError(`${fn}: expected text in ${path}, got gzip - unpack it first`);
-      if (filled > 2 && byteOrderMark.every((each, i) => buffer[i] === each)) from = byteOrderMark.length;
+      if (byteOrderMark.every((each, i) => buffer[i] === each)) from = byteOrderMark.length;
     }
-    const quoted = buffer.subarray(0, filled).indexOf(quote, kept);
+    const quoted = buffer.indexOf(quote, kept.length);
     const readable = quoted < 0 ? filled : quoted;
     const lastNewline = readable === 0 ? -1 : buffer.lastIndexOf(newline, readable - 1);
     for (;;) {
@@ -112,12 +114,37 @@ async function readLines(
       line++;
     }
     if (quoted >= 0) return { offset: offset + from, line };
-    kept = filled - from;
-    if (kept > longestRow) throw tooLong(path, line);
-    if (kept === buffer.length) buffer = Buffer.concat([buffer], 2 * buffer.length);
-    else buffer.copyWithin(0, from, filled);
+    kept = buffer.subarray(from);
+    if (kept.length > longestRow) throw tooLong(path, line);
     offset += from;
   }
+}
+
+/**
+ * Reads the bytes of a part, a piece for each call, none after the last; while one is looked at, the next is read. A piece
+ * begins with the bytes that were kept of the one before, and is others after the next call.
+ */
+function piecesOf(file: OpenFile, { start = 0, end = Number.POSITIVE_INFINITY }: BytesPart) {
+  const buffers = [Buffer.allocUnsafeSlow(room + pieceBytes), Buffer.allocUnsafeSlow(room + pieceBytes)] as const;
+  let position = start;
+  const read = (number: number): Promise<number> => {
+    const reading = file.read(buffers[number % 2 === 0 ? 0 : 1], room, Math.min(pieceBytes, end - position), position);
+    // Nobody awaits it where enough was seen.
+    reading.catch(() => {});
+    return reading;
+  };
+  let number = 0;
+  let reading = read(number);
+  return async (kept: Uint8Array): Promise<Buffer> => {
+    const filled = await reading;
+    position += filled;
+    const buffer = buffers[number % 2 === 0 ? 0 : 1];
+    const own = buffer.subarray(room, room + filled);
+    const piece = kept.length > room ? Buffer.concat([kept, own]) : buffer.subarray(room - kept.length, room + filled);
+    if (kept.length <= room) piece.set(kept);
+    if (filled > 0) reading = read(++number);
+    return piece;
+  };
 }
 
 /** A file whose failures are told in the words of the reader. */

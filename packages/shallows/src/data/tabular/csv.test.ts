@@ -103,6 +103,18 @@ describe('readCsv', () => {
     );
   });
 
+  test('lines longer than what is read at once, and lines cut anywhere by it', async () => {
+    const long = 'ü'.repeat(700_000);
+    const lines = Array.from({ length: 40_000 }, (_, i) => `${i},${'x'.repeat(i % 61)}`);
+    lines[20_000] = `20000,${long}`;
+    lines[30_000] = `30000,${'y'.repeat(70_000)}`;
+    const { numeric, categorical } = await readCsv(await file(`i,t\n${lines.join('\n')}`), { categorical: ['t'] });
+    expect(numeric.get('i')).toEqual(Float64Array.from(lines, (_, i) => i));
+    const { values = [], codes = new Int32Array() } = categorical.get('t') ?? {};
+    const wrong = lines.findIndex((line, i) => line !== `${i},${codes[i] === -1 ? '' : values[codes[i] ?? -1]}`);
+    expect(wrong).toBe(-1);
+  });
+
   test('a column may be a number and a text at once, and a number may stand for a missing one', async () => {
     const reader = await openCsv({
       ...{ format: 'csv', path: await file('a,b\n1,2\n-9,4\n'), delimiter: ',', header: true, missingValues: ['-9'] },
