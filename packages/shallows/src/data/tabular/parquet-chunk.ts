@@ -1,12 +1,13 @@
 import * as zlib from 'node:zlib';
 import { brotliDecompressSync, gunzipSync } from 'node:zlib';
-import type { ColumnMetaData, Compressors, DecodedArray, PageHeader, SchemaTree } from 'hyparquet';
+import type { ColumnMetaData, CompressionCodec, Compressors, DecodedArray, PageHeader, SchemaTree } from 'hyparquet';
 import { parquetHeader } from 'hyparquet/src/column.js';
 import { convert, DEFAULT_PARSERS } from 'hyparquet/src/convert.js';
 import { decompressPage } from 'hyparquet/src/datapage.js';
 import { deltaBinaryUnpack, deltaByteArray, deltaLengthByteArray } from 'hyparquet/src/delta.js';
 import { byteStreamSplit } from 'hyparquet/src/encoding.js';
 import { readPlain } from 'hyparquet/src/plain.js';
+import type { PageMemory } from './page-memory.js';
 import { isOneRun, type Runs, readRuns } from './parquet-runs.js';
 import { unpackSnappy } from './parquet-snappy.js';
 
@@ -38,9 +39,10 @@ type Values = Pick<Page, 'values' | 'codes'>;
 /**
  * The values of a flat column, page after page, decoded by hyparquet. Every count and length in a page is checked before it is
  * used, and runs are read by `readRuns`, so damaged bytes end in an error and not in a long loop.
+ * @param memory of which the pages may be: they are gone with its `reuse`
  * @throws Error that says what is wrong
  */
-export function decodeChunk(bytes: Uint8Array, { meta, leaf, rows }: Chunk): readonly Page[] {
+export function decodeChunk(bytes: Uint8Array, { meta, leaf, rows }: Chunk, memory: PageMemory): readonly Page[] {
   const { element } = leaf;
   const decoder: Decoder = {
     ...{ pathInSchema: meta.path_in_schema, type: meta.type, codec: meta.codec },
@@ -57,11 +59,11 @@ export function decodeChunk(bytes: Uint8Array, { meta, leaf, rows }: Chunk): rea
     const packed = bytes.subarray(reader.offset, reader.offset + size);
     reader.offset += size;
     if (header.type === 'DICTIONARY_PAGE') {
-      const page = unpacked(packed, header.uncompressed_page_size, decoder);
+      const page = unpacked(packed, header.uncompressed_page_size, meta.codec, memory);
       const count = within('values of a dictionary', header.dictionary_page_header?.num_values, page.length);
       dictionary = convert(plain(page, count, decoder), decoder);
     } else {
-      const page = dataPage(packed, header, { decoder, dictionary, most: rows - read });
+      const page = dataPage(packed, header, { decoder, dictionary, memory, most: rows - read });
       read += page.rows;
       pages.push(page);
     }
@@ -73,16 +75,17 @@ export function decodeChunk(bytes: Uint8Array, { meta, leaf, rows }: Chunk): rea
 interface Around {
   readonly decoder: Decoder;
   readonly dictionary: DecodedArray | null;
+  readonly memory: PageMemory;
   readonly most: number;
 }
 
 function dataPage(packed: Uint8Array, header: PageHeader, around: Around): Page {
-  const { decoder, most } = around;
+  const { decoder, memory, most } = around;
   const optional = decoder.element.repetition_type === 'OPTIONAL';
   const size = header.uncompressed_page_size;
   const first = header.type === 'DATA_PAGE' ? header.data_page_header : undefined;
   if (first !== undefined) {
-    const page = unpacked(packed, size, decoder);
+    const page = unpacked(packed, size, decoder.codec, memory);
     const count = within('values of a page', first.num_values, most);
     const { runs, rest } = optional ? prefixed(page) : { runs: null, rest: page };
     return pageOf(runs, count, (n) => decoded(rest, first.encoding, n, around));
@@ -93,7 +96,7 @@ function dataPage(packed: Uint8Array, header: PageHeader, around: Around): Page 
   const skipped = within('bytes of levels', second.repetition_levels_byte_length, packed.length);
   const levels = within('bytes of levels', second.definition_levels_byte_length, packed.length - skipped);
   const body = packed.subarray(skipped + levels);
-  const rest = second.is_compressed === false ? body : unpacked(body, size - skipped - levels, decoder);
+  const rest = second.is_compressed === false ? body : unpacked(body, size - skipped - levels, decoder.codec, memory);
   const runs = optional ? { bytes: packed.subarray(skipped, skipped + levels), width: 1 } : null;
   return pageOf(runs, count, (n) => decoded(rest, second.encoding, n, around));
 }
@@ -124,7 +127,10 @@ function decoded(bytes: Uint8Array, encoding: string | undefined, n: number, { d
 }
 
 function plain(bytes: Uint8Array, n: number, { type, element }: Decoder): DecodedArray {
-  return readPlain(readerOf(bytes), type, within('values of a page', n, bytes.length * 8), element.type_length);
+  const reader = readerOf(bytes);
+  const values = readPlain(reader, type, within('values of a page', n, bytes.length * 8), element.type_length);
+  within('bytes of values', reader.offset, bytes.length);
+  return values;
 }
 
 function delta(bytes: Uint8Array, encoding: string | undefined, n: number, { type, element }: Decoder): DecodedArray {
@@ -139,6 +145,7 @@ function delta(bytes: Uint8Array, encoding: string | undefined, n: number, { typ
   if (encoding === 'DELTA_LENGTH_BYTE_ARRAY') deltaLengthByteArray(reader, n, texts);
   else if (encoding === 'DELTA_BYTE_ARRAY') deltaByteArray(reader, n, texts);
   else throw new Error(`values encoded as ${String(encoding)}`);
+  within('bytes of values', reader.offset, bytes.length);
   return texts;
 }
 
@@ -149,6 +156,7 @@ function prefixed(bytes: Uint8Array): { runs: Runs; rest: Uint8Array } {
   return { runs: { bytes: bytes.subarray(4, end), width: 1 }, rest: bytes.subarray(end) };
 }
 
+// Views of what they read are made from the whole buffer: whoever uses one must look at where it ends.
 const readerOf = (bytes: Uint8Array) => ({
   view: new DataView(bytes.buffer, bytes.byteOffset, bytes.length),
   offset: 0,
@@ -160,15 +168,15 @@ function within(what: string, value: number | undefined, most: number): number {
   throw new Error(`${String(value)} as ${what}, at most ${most}`);
 }
 
-function unpacked(packed: Uint8Array, size: number, { codec }: Decoder): Uint8Array {
-  return decompressPage(packed, within('bytes of an unpacked page', size, 2 ** 31 - 1), codec, compressors);
+function unpacked(packed: Uint8Array, size: number, codec: CompressionCodec, memory: PageMemory): Uint8Array {
+  const length = within('bytes of an unpacked page', size, 2 ** 31 - 1);
+  return codec === 'SNAPPY' ? unpackSnappy(packed, length, memory) : decompressPage(packed, length, codec, compressors);
 }
 
 // What Node unpacks itself; Zstandard came with Node 22.15. No more is unpacked than the page says.
 const atMost = (size: number) => ({ maxOutputLength: Math.max(1, size) });
 const zstd: unknown = 'zstdDecompressSync' in zlib ? zlib.zstdDecompressSync : null;
 const compressors: Compressors = {
-  SNAPPY: unpackSnappy,
   GZIP: (packed, size) => gunzipSync(packed, atMost(size)),
   BROTLI: (packed, size) => brotliDecompressSync(packed, atMost(size)),
   ...(typeof zstd === 'function' ? { ZSTD: (packed, size) => zstd(packed, atMost(size)) } : {}),

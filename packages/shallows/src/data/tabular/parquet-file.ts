@@ -42,7 +42,7 @@ async function opened(handle: FileHandle, path: string): Promise<OpenParquet> {
         throw new Error(`a part from byte ${start} to ${end}, of ${size} bytes`);
       const length = end - start;
       const isFit = buffer !== undefined && buffer.byteLength >= length;
-      const bytes = isFit ? new Uint8Array(buffer, 0, length) : unsetBytes(length);
+      const bytes = new Uint8Array(isFit ? buffer : (Buffer.allocUnsafeSlow(length).buffer as ArrayBuffer), 0, length);
       for (let at = 0; at < bytes.length; ) {
         const wanted = Math.min(piece, bytes.length - at);
         const { bytesRead } = await handle.read(bytes, at, wanted, start + at).catch((error: unknown) => {
@@ -55,10 +55,6 @@ async function opened(handle: FileHandle, path: string): Promise<OpenParquet> {
     },
   };
 }
-
-/** Bytes of an own buffer, not yet set. */
-export const unsetBytes = (length: number): Uint8Array<ArrayBuffer> =>
-  new Uint8Array(Buffer.allocUnsafeSlow(length).buffer as ArrayBuffer);
 
 /** What the end of the file says of the rest: … footer, its length in four bytes, `PAR1`. */
 export async function readFooter({ size, part }: OpenParquet): Promise<FileMetaData> {

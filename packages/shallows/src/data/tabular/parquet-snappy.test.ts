@@ -1,6 +1,9 @@
 import { snappyCompress, snappyUncompress } from 'hysnappy';
 import { describe, expect, test } from 'vitest';
+import { PageMemory } from './page-memory.js';
 import { unpackSnappy } from './parquet-snappy.js';
+
+const unpack = (packed: Uint8Array, size: number): Uint8Array => unpackSnappy(packed, size, new PageMemory());
 
 /** Numbers from 0 to 1, always the same. */
 function noise(): () => number {
@@ -28,7 +31,7 @@ describe('unpackSnappy', () => {
     ['what hardly packs', hardlyPacked(200_000)],
     ['a little that hardly packs', hardlyPacked(50)],
   ])('what was packed: %s', (_what, page) => {
-    expect(unpackSnappy(snappyCompress(page), page.length)).toEqual(page);
+    expect(unpack(snappyCompress(page), page.length)).toEqual(page);
   });
 
   // A length and an offset of each kind, behind 250 bytes that are there as they are.
@@ -43,17 +46,17 @@ describe('unpackSnappy', () => {
     ['an offset of two bytes', [2 | (3 << 2), 200, 0], 50],
     ['an offset of four bytes', [3 | (3 << 2), 250, 0, 0, 0], 0],
   ])('%s', (_what, tail, from) => {
-    expect(unpackSnappy(behind(...tail), 254)).toEqual(again(from));
+    expect(unpack(behind(...tail), 254)).toEqual(again(from));
   });
 
   test('what is copied may overlap what it is copied to', () => {
-    expect([...unpackSnappy(behind(1, 1), 254).subarray(250)]).toEqual(Array(4).fill(start[249]));
+    expect([...unpack(behind(1, 1), 254).subarray(250)]).toEqual(Array(4).fill(start[249]));
   });
 
   test.each([61, 62, 63])('a length of %s', (kind) => {
     const bytes = [255, 0, 0, 0].slice(0, kind - 59);
     const packed = Uint8Array.of(0x80, 0x02, ...literal(hardlyPacked(256), kind << 2, ...bytes));
-    expect(unpackSnappy(packed, 256)).toEqual(hardlyPacked(256));
+    expect(unpack(packed, 256)).toEqual(hardlyPacked(256));
   });
 
   test.each([
@@ -70,7 +73,7 @@ describe('unpackSnappy', () => {
     ['a literal of 4 GiB', behind(63 << 2, 255, 255, 255, 255), 254, 'damaged'],
     ['nothing', new Uint8Array(), 254, '0 bytes in a page'],
   ])('%s: an error', (_what, packed, size, message) => {
-    expect(() => unpackSnappy(packed, size)).toThrow(message);
+    expect(() => unpack(packed, size)).toThrow(message);
   });
 
   test.each([
@@ -83,9 +86,9 @@ describe('unpackSnappy', () => {
     for (let i = 0; i < 3000; i++) {
       const packed = whole.slice(0, next() < 0.2 ? 2 + Math.floor(next() * (whole.length - 2)) : undefined);
       packed[2 + Math.floor(next() * (packed.length - 2))] = Math.floor(256 * next());
-      const [ours, theirs] = [() => unpackSnappy(packed, 300), () => snappyUncompress(packed, 300)].map((unpack) => {
+      const [ours, theirs] = [() => unpack(packed, 300), () => snappyUncompress(packed, 300)].map((pageOf) => {
         try {
-          return Buffer.from(unpack()).toString('hex');
+          return Buffer.from(pageOf()).toString('hex');
         } catch {
           return 'refused';
         }

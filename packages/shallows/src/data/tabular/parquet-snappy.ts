@@ -1,20 +1,21 @@
 import { snappyUncompressor } from 'hysnappy';
-import { unsetBytes } from './parquet-file.js';
+import type { PageMemory } from './page-memory.js';
 
 let uncompress: ReturnType<typeof snappyUncompressor> | null = null;
 
 /**
  * Unpacks a page that Snappy packed.
  * @param size bytes of the page
+ * @param memory of which the page may be
  * @throws Error where the packed bytes say another size, or are damaged
  */
-export function unpackSnappy(packed: Uint8Array, size: number): Uint8Array {
+export function unpackSnappy(packed: Uint8Array, size: number, memory: PageMemory): Uint8Array {
   const [said, start] = saidSize(packed);
   if (said !== size) throw new Error(`${said} bytes in a page packed with Snappy that says ${size}`);
   // Three bytes stand for at most 64: nothing is allocated for what cannot be there.
   if (size * 3 > packed.length * 64) throw new Error(`${size} bytes packed with Snappy in ${packed.length}`);
   // Hardly packed, as measured numbers are: bytes as they are in long pieces, which the processor copies faster than WASM.
-  if (packed.length > 0.9 * size) return unpackPieces(packed, start, size);
+  if (packed.length > 0.9 * size) return unpackPieces(packed, start, memory.take(size));
   uncompress ??= snappyUncompressor();
   return uncompress(packed, size);
 }
@@ -31,8 +32,8 @@ function saidSize(packed: Uint8Array): [size: number, next: number] {
 }
 
 /** @see https://github.com/google/snappy/blob/main/format_description.txt */
-function unpackPieces(packed: Uint8Array, start: number, size: number): Uint8Array {
-  const page = unsetBytes(size);
+function unpackPieces(packed: Uint8Array, start: number, page: Uint8Array): Uint8Array {
+  const size = page.length;
   let [at, filled] = [start, 0];
   // So many bytes, the lowest first.
   const number = (bytes: number): number => {

@@ -1,6 +1,7 @@
 import { type FileMetaData, parquetSchema } from 'hyparquet';
 import { ShallowsError, shown } from '../../errors.js';
 import { changedFile, noSuchColumn } from './cell-errors.js';
+import { PageMemory } from './page-memory.js';
 import { type Chunk, decodeChunk, type Page } from './parquet-chunk.js';
 import { numbersInto, textsOf } from './parquet-columns.js';
 import { inParquet, type OpenParquet, readFooter } from './parquet-file.js';
@@ -101,13 +102,15 @@ async function* decodedInTurn(file: OpenParquet, chunks: readonly Chunk[]): Asyn
     buffers[number % 2] = bytes.buffer;
     return bytes;
   };
+  const memory = new PageMemory();
   let ahead = read(0);
   for (const [i, chunk] of chunks.entries()) {
     const bytes = await ahead;
     ahead = read(i + 1);
     // Nobody awaits it if this chunk is damaged.
     ahead.catch(() => {});
-    if (bytes !== null) yield decodeChunk(bytes, chunk);
+    memory.reuse();
+    if (bytes !== null) yield decodeChunk(bytes, chunk, memory);
   }
 }
 
