@@ -49,7 +49,7 @@ export class CellReader {
     const takesDecimals = !file.missingValues.some((text) => /^[+-]?[\d.]+$/.test(text));
     this.#uses = takesDecimals ? usesOf(names.length, this.#numbers, this.#texts) : null;
     this.#bounds = new Int32Array(2 * this.#texts.length);
-    this.#shortTexts = new ShortTexts((text) => this.#text(text));
+    this.#shortTexts = new ShortTexts(this.#missing);
   }
 
   /**
@@ -114,7 +114,7 @@ export class CellReader {
   addCells(builder: RowsBuilder, cells: readonly string[], row: number, line: number): void {
     if (cells.length !== this.#width) throw this.#unequal(cells.length, line);
     for (const [i, column] of this.#numbers.entries()) builder.setNumber(i, this.#number(cells[column] ?? '', i, row));
-    for (const [i, column] of this.#texts.entries()) builder.setText(i, this.#text(cells[column] ?? ''));
+    for (const [i, column] of this.#texts.entries()) builder.setText(i, this.#shortTexts.meaning(cells[column] ?? ''));
     builder.endRow();
   }
 
@@ -125,10 +125,6 @@ export class CellReader {
     const place = { file: this.#file.path, row, column: this.#columns.numbers[i] ?? '' };
     const advice = 'correct it, list it in missingValues, or the column in categorical or ignore';
     throw cellError(fn, place, 'a number', shown(cell), advice);
-  }
-
-  #text(cell: string): string | null {
-    return this.#missing.has(cell.trim()) ? null : cell;
   }
 
   #unequal(got: number, line: number): ShallowsError {
@@ -155,21 +151,25 @@ function usesOf(width: number, numbers: readonly number[], texts: readonly numbe
 
 /** What short texts stand for, each looked up once while it comes again and again, as categories do. */
 class ShortTexts {
-  readonly #meaning: (text: string) => string | null;
+  readonly #missing: ReadonlySet<string>;
   readonly #known = new Map<number, { readonly bytes: Uint8Array; readonly meaning: string | null }>();
 
-  constructor(meaning: (text: string) => string | null) {
-    this.#meaning = meaning;
+  constructor(missing: ReadonlySet<string>) {
+    this.#missing = missing;
+  }
+
+  meaning(text: string): string | null {
+    return this.#missing.has(text.trim()) ? null : text;
   }
 
   of(bytes: Buffer, from: number, to: number): string | null {
     const length = to - from;
-    if (length > longestShort) return this.#meaning(bytes.toString('utf8', from, to));
+    if (length > longestShort) return this.meaning(bytes.toString('utf8', from, to));
     let hash = 0x811c9dc5;
     for (let at = from; at < to; at++) hash = Math.imul(hash ^ (bytes[at] as number), 0x01000193);
     const found = this.#known.get(hash);
     if (found !== undefined && isAt(bytes, from, to, found.bytes)) return found.meaning;
-    const meaning = this.#meaning(bytes.toString('utf8', from, to));
+    const meaning = this.meaning(bytes.toString('utf8', from, to));
     if (this.#known.size >= mostShort) this.#known.clear();
     this.#known.set(hash, { bytes: Uint8Array.from(bytes.subarray(from, to)), meaning });
     return meaning;
