@@ -1,8 +1,9 @@
-// Reads pictures or a table, once to warm up and then timed. Prints microseconds a picture or row.
+// Reads pictures or a table, some times to warm up and then timed. Prints microseconds a picture or row.
 // Arguments: `pictures`, `csv` or `parquet`, path, workers.
 import { scope, setNumThreads } from '@shallows/torch';
 import { type ColumnTable, loadData, readCsv, readParquet } from 'shallows/data';
 import { rootKey } from 'shallows/random';
+import { median } from '../interleave.js';
 
 const [kind = '', path = '', workers] = process.argv.slice(2);
 setNumThreads(1);
@@ -31,14 +32,26 @@ async function pictures(): Promise<void> {
   validation.dispose();
 }
 
-async function table(figure: string, read: () => Promise<ColumnTable>): Promise<void> {
-  await read();
-  const start = performance.now();
-  const { rows } = await read();
-  console.log(JSON.stringify({ [figure]: (1000 * (performance.now() - start)) / rows }));
+const [warmup, reads] = [5, 5];
+
+/** The first read of a process, and the median of those behind the first few. */
+async function table(what: string, read: () => Promise<ColumnTable>): Promise<void> {
+  const times: number[] = [];
+  for (let i = 0; i < warmup + reads; i++) {
+    const start = performance.now();
+    const { rows } = await read();
+    times.push((1000 * (performance.now() - start)) / rows);
+  }
+  const first = times[0] ?? Number.NaN;
+  console.log(
+    JSON.stringify({
+      [`a row of ${what}, µs`]: median(times.slice(warmup)),
+      [`a row of ${what}, first read of a process, µs`]: first,
+    }),
+  );
 }
 
 if (kind === 'pictures') await pictures();
-else if (kind === 'csv') await table('a row of CSV, µs', () => readCsv(path, { categorical: ['kind'] }));
-else if (kind === 'parquet') await table('a row of Parquet, µs', () => readParquet(path, { categorical: ['kind'] }));
+else if (kind === 'csv') await table('CSV', () => readCsv(path, { categorical: ['kind'] }));
+else if (kind === 'parquet') await table('Parquet', () => readParquet(path, { categorical: ['kind'] }));
 else throw new Error(`expected pictures, csv or parquet, got ${kind}`);
