@@ -1,5 +1,6 @@
 import { type Device, type DType, noGrad, ops, scope, type Tensor } from '@shallows/torch';
 import { ShallowsError, shown } from '../errors.js';
+import { copyValues } from './copy-values.js';
 import { Buffer, Parameter } from './parameter.js';
 import type { Pass } from './pass.js';
 import { type LoadReport, matchState, type StateDict } from './state-dict.js';
@@ -71,9 +72,7 @@ export abstract class Module<Inputs extends readonly unknown[] = readonly [x: Te
    */
   loadStateDict(state: Readonly<StateDict>, { strict = true }: { readonly strict?: boolean } = {}): LoadReport {
     const { pairs, report } = matchState(this.stateDict(), state, strict);
-    noGrad(() => {
-      for (const [target, source] of pairs) ops.aten.copy_(target, source);
-    });
+    copyValues(pairs);
     return report;
   }
 

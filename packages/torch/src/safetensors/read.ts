@@ -1,8 +1,7 @@
 import { createHash, type Hash } from 'node:crypto';
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { empty } from '../creation.js';
-import type { Device } from '../dtype.js';
-import { elementSize } from '../dtype.js';
+import { type Device, type DType, elementSize } from '../dtype.js';
 import { TorchError } from '../errors.js';
 import { native } from '../native.js';
 import { Operator } from '../operator.js';
@@ -48,6 +47,7 @@ const fromFile = new Operator('aten::from_file');
 const slice = new Operator('aten::slice', 'Tensor');
 const viewAs = new Operator('aten::view', 'dtype');
 const reshape = new Operator('aten::view');
+const asStrided = new Operator('aten::as_strided');
 const clone = new Operator('aten::clone');
 const toDevice = new Operator('aten::to', 'dtype_layout');
 const largest = new Operator('aten::max');
@@ -67,10 +67,10 @@ export function loadSafetensors(path: string, options: LoadOptions = {}): Safete
   const file = open('loadSafetensors', path);
   const map = options.map ?? file.size >= mapFrom;
   return scope(() => {
-    const mapped = file.size > file.dataStart ? mapFile(path, file.size) : undefined;
+    const mapped = file.size > file.dataStart ? new MappedFile(path, file) : undefined;
     const tensors = file.header.entries.map((entry): [string, Tensor] => {
-      const raw = mapped === undefined ? undefined : window(mapped, file.dataStart, entry);
-      return [entry.name, placed(path, raw, entry, device, map)];
+      const shaped = mapped === undefined || entry.begin === entry.end ? undefined : mapped.window(entry);
+      return [entry.name, placed(path, shaped, entry, device, map)];
     });
     return { tensors: Object.fromEntries(tensors), metadata: { ...file.header.metadata } };
   });
@@ -90,8 +90,8 @@ function loadVerified(
     const { header, dataStart } = readFile(handle, (bytes) => hash.update(bytes));
     return scope(() => {
       const tensors = header.entries.map((entry): [string, Tensor] => {
-        const raw = entry.begin === entry.end ? undefined : readTensor(handle, dataStart, entry, hash);
-        return [entry.name, placed(path, raw, entry, device, true)];
+        const shaped = entry.begin === entry.end ? undefined : readTensor(handle, dataStart, entry, hash);
+        return [entry.name, placed(path, shaped, entry, device, true)];
       });
       const found = hash.digest('hex');
       if (found !== sha256) throw new ScanError(`expected the SHA-256 ${sha256}, got ${found}`);
@@ -100,8 +100,9 @@ function loadVerified(
   });
 }
 
-function readTensor(handle: number, dataStart: number, { begin, end }: TensorEntry, hash: Hash): Tensor {
-  const whole = empty([end - begin], { dtype: 'uint8' });
+function readTensor(handle: number, dataStart: number, entry: TensorEntry, hash: Hash): Tensor {
+  const { begin, end, dtype, shape } = entry;
+  const whole = empty(shape, { dtype });
   native().withMemory(live(whole), (memory) => {
     for (let at = begin; at < end; at += pieceBytes) {
       const piece = new Uint8Array(memory, at - begin, Math.min(pieceBytes, end - at));
@@ -165,28 +166,58 @@ function fill(bytes: Uint8Array, handle: number, position: number): void {
   }
 }
 
-// A private mapping: writing to the tensors in place does not change the file.
-function mapFile(path: string, size: number): Tensor {
-  return fromFile.call([path, false, size], { dtype: 'uint8' }) as Tensor;
+/** The data of a file in memory, and the tensors in it. */
+class MappedFile {
+  readonly #dataStart: number;
+  readonly #whole: Tensor;
+  /** The data of the dtype that the last window had. The format's writers put tensors of one dtype behind each other. */
+  #typed: { readonly dtype: DType; readonly tensor: Tensor } | undefined;
+
+  constructor(path: string, { dataStart, size }: OpenFile) {
+    this.#dataStart = dataStart;
+    // Private: writing to the tensors in place does not change the file.
+    this.#whole = fromFile.call([path, false, size], { dtype: 'uint8' }) as Tensor;
+  }
+
+  window({ begin, end, dtype, shape }: TensorEntry): Tensor {
+    const size = elementSize[dtype];
+    const [from, to] = [this.#dataStart + begin, this.#dataStart + end];
+    // A dtype's elements must lie at multiples of their size.
+    if (from % size !== 0) {
+      const bytes = clone.call([slice.call([this.#whole, 0, from, to])]) as Tensor;
+      return reshape.call([viewAs.call([bytes, dtype]), shape]) as Tensor;
+    }
+    return asStrided.call([this.#as(dtype), shape, rowMajor(shape), from / size]) as Tensor;
+  }
+
+  #as(dtype: DType): Tensor {
+    if (this.#typed?.dtype !== dtype) {
+      const size = elementSize[dtype];
+      const whole = slice.call([this.#whole, 0, 0, Math.floor(this.#whole.numel / size) * size]);
+      this.#typed = { dtype, tensor: viewAs.call([whole, dtype]) as Tensor };
+    }
+    return this.#typed.tensor;
+  }
 }
 
-function window(mapped: Tensor, dataStart: number, { begin, end, dtype }: TensorEntry): Tensor {
-  const bytes = slice.call([mapped, 0, dataStart + begin, dataStart + end]) as Tensor;
-  // A dtype's elements must lie at multiples of their size.
-  const aligned = (dataStart + begin) % elementSize[dtype] === 0;
-  return aligned ? bytes : (clone.call([bytes]) as Tensor);
+function rowMajor(shape: readonly number[]): number[] {
+  const strides = new Array<number>(shape.length);
+  let step = 1;
+  for (let i = shape.length - 1; i >= 0; i--) {
+    strides[i] = step;
+    step *= shape[i] as number;
+  }
+  return strides;
 }
 
-function placed(path: string, bytes: Tensor | undefined, entry: TensorEntry, device: Device, map: boolean): Tensor {
+function placed(path: string, shaped: Tensor | undefined, entry: TensorEntry, device: Device, map: boolean): Tensor {
   const { name, dtype, shape } = entry;
-  if (bytes === undefined || entry.begin === entry.end) return empty(shape, { dtype, device });
-  if (dtype === 'bool' && (largest.call([bytes]) as Tensor).item() > 1) {
+  if (shaped === undefined) return empty(shape, { dtype, device });
+  if (dtype === 'bool' && (largest.call([viewAs.call([shaped, 'uint8'])]) as Tensor).item() > 1) {
     throw new TorchError(
       `loadSafetensors: ${path}: tensor '${shortened(name)}': expected bytes 0 and 1 for BOOL, got others`,
     );
   }
-  const typed = viewAs.call([bytes, dtype]) as Tensor;
-  const shaped = reshape.call([typed, shape]) as Tensor;
   if (device !== 'cpu') return toDevice.call([shaped], { device }) as Tensor;
   return map ? shaped : (clone.call([shaped]) as Tensor);
 }

@@ -43,7 +43,7 @@ export abstract class GroupedOptimizer<Options extends GroupOptions, Group exten
   }
 
   loadStateDict(state: OptimizerState): void {
-    const { states, settings } = scope(() => readState(this.#rules, this.groups, state));
+    const { states, settings } = scope(() => readState(this.#rules, this.groups, this.#states, state));
     this.#states.replace(states);
     for (const [i, group] of this.groups.entries()) Object.assign(group, settings[i]);
   }

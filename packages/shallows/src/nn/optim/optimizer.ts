@@ -36,7 +36,7 @@ export interface Optimizer {
   step(): void;
   /** Removes all gradients. */
   zeroGrad(): void;
-  /** The state as it stands: tensors are the optimizer's own, not copies, and change with the next step. */
+  /** The state as it stands: tensors are the optimizer's own, not copies, and change with the next step or load. */
   stateDict(): OptimizerState;
   /**
    * Takes settings and a copy of the tensors from a state. Nothing changes unless all of it fits.

@@ -47,8 +47,12 @@ export class ParameterStates {
     return tensor;
   }
 
-  /** Puts other states in the place of these, whose tensors are freed. */
+  /** Puts other states in the place of these, whose tensors are freed, but for those that the others have too. */
   replace(states: Map<Parameter, ParameterState>): void {
+    for (const [parameter, { tensors }] of states) {
+      const old = this.#states.get(parameter)?.tensors;
+      for (const [name, tensor] of tensors) if (old?.get(name) === tensor) old.delete(name);
+    }
     this.dispose();
     this.#states = states;
   }

@@ -1,4 +1,4 @@
-import { fromTypedArray, ones, scope, stats, type Tensor, tensor, zeros } from '@shallows/torch';
+import { fromTypedArray, ones, ops, scope, stats, type Tensor, tensor, zeros } from '@shallows/torch';
 import { describe, expect, test } from 'vitest';
 import { ShallowsError } from '../../errors.js';
 import { Adam, AdamW, type JsonValue, LAMB, type Optimizer, Parameter, RMSprop, SGD } from '../index.js';
@@ -81,6 +81,44 @@ describe('loadStateDict', () => {
     expect(adam.groups[0]).toMatchObject({ lr: 0.1, baseLr: 0.1 });
     moved(adam, own);
     expect(adam.stateDict().tensors['1.step']?.item()).toBe(2);
+  });
+
+  test('puts values into the memory that is there, and asks for other memory where that does not fit', () => {
+    const state = saved();
+    const own = params();
+    const adam = new Adam(own, { lr: 1 });
+    moved(adam, own);
+    moved(adam, own);
+    const before = adam.stateDict().tensors;
+    const live = stats().liveTensors;
+    adam.loadStateDict(state);
+    const after = adam.stateDict().tensors;
+    for (const name of ['0.exp_avg', '1.exp_avg_sq']) {
+      expect(after[name]).toBe(before[name]);
+      expect(after[name]).toBeAllclose(state.tensors[name] as Tensor);
+    }
+    expect(after['0.step']?.item()).toBe(1);
+    expect(stats().liveTensors).toBe(live);
+
+    for (const each of own) ops.aten.set_data(each, each.detach().to('float64'));
+    adam.loadStateDict(state);
+    expect(before['0.exp_avg']?.disposed).toBe(true);
+    expect(adam.stateDict().tensors['0.exp_avg']?.dtype).toBe('float64');
+  });
+
+  test('a state made of its own tensors, in other places, is read before any is written', () => {
+    const own = [new Parameter(ones([2])), new Parameter(ones([2]))];
+    const sgd = new SGD(own, { lr: 0.1, momentum: 0.9 });
+    moved(sgd, own);
+    const { tensors, json } = sgd.stateDict();
+    const [first, second] = [tensors['0.momentum_buffer'] as Tensor, tensors['1.momentum_buffer'] as Tensor];
+    const [a, b] = [first.toArray(), second.toArray()];
+    expect(a).not.toEqual(b);
+    sgd.loadStateDict({ tensors: { '0.momentum_buffer': second, '1.momentum_buffer': first }, json });
+    const swapped = sgd.stateDict().tensors;
+    expect([swapped['0.momentum_buffer']?.toArray(), swapped['1.momentum_buffer']?.toArray()]).toEqual([b, a]);
+    sgd.loadStateDict(sgd.stateDict());
+    expect(sgd.stateDict().tensors['0.momentum_buffer']?.toArray()).toEqual(b);
   });
 
   type Saved = ReturnType<typeof saved>;

@@ -1,5 +1,6 @@
-import { isTensor, keep, noGrad, Operator, type Tensor } from '@shallows/torch';
+import { isTensor, keep, Operator, type Tensor } from '@shallows/torch';
 import { ShallowsError, shown } from '../../errors.js';
+import { copyValues } from '../copy-values.js';
 import type { JsonObject, JsonValue } from '../json.js';
 import type { Parameter } from '../parameter.js';
 import { formatOf } from './memory-order.js';
@@ -8,7 +9,6 @@ import { checkedSettings, type GroupRules, type SettingsOf } from './param-group
 import { newState, type ParameterState, type ParameterStates } from './parameter-states.js';
 
 const emptyLike = new Operator('aten::empty_like');
-const copy_ = new Operator('aten::copy_');
 
 /** @internal What an optimizer says of its state. */
 export interface StateRules<Group extends ParamGroup> {
@@ -48,10 +48,14 @@ export function writeState<Group extends ParamGroup>(
   return { tensors, json: { param_groups: written } };
 }
 
-/** @internal New states and settings from a state in PyTorch's layout, once all of it is found right. */
+/**
+ * @internal New states and settings from a state in PyTorch's layout, once all of it is found right. Where the present
+ * states have a tensor of the right kind, it takes the values and is in the new states too: no memory is asked for.
+ */
 export function readState<Group extends ParamGroup>(
   rules: Rules<Group>,
   groups: readonly Group[],
+  present: ParameterStates,
   { tensors, json }: OptimizerState,
 ): { readonly states: Map<Parameter, ParameterState>; readonly settings: readonly object[] } {
   const fn = `${rules.fn}.loadStateDict`;
@@ -60,7 +64,8 @@ export function readState<Group extends ParamGroup>(
   const settings = saved.map((each, i) => groupSettings(rules, each, `group ${i}`, problems));
   const sources = new Map(Object.entries(tensors));
   const states = new Map<Parameter, ParameterState>();
-  const copies: (() => void)[] = [];
+  const given = new Set(sources.values());
+  const copies: (() => readonly [target: Tensor, source: Tensor])[] = [];
   for (const [g, group] of groups.entries()) {
     const own = settings[g];
     const { params = [], step } = saved[g] as { params?: readonly number[]; step?: JsonValue };
@@ -74,7 +79,12 @@ export function readState<Group extends ParamGroup>(
       if (rules.counts) state.steps = place.steps(step);
       for (const name of names) {
         const source = place.like(name, parameter);
-        if (source !== null) copies.push(() => state.tensors.set(name, copied(parameter, state, source)));
+        if (source === null) continue;
+        copies.push(() => {
+          const own = reusable(present.of(parameter), state, name, given) ?? made(parameter, state);
+          state.tensors.set(name, own);
+          return [own, source];
+        });
       }
     }
   }
@@ -84,7 +94,7 @@ export function readState<Group extends ParamGroup>(
     const more = problems.length > SHOWN ? `\n  and ${problems.length - SHOWN} more` : '';
     throw new ShallowsError(`${fn}: expected the state of such an optimizer - see each place:\n  ${lines}${more}`);
   }
-  for (const copy of copies) copy();
+  copyValues(copies.map((copy) => copy()));
   return { states, settings: settings.filter((each) => each !== null) };
 }
 
@@ -171,12 +181,20 @@ class Place {
   }
 }
 
-function copied(parameter: Parameter, { order }: ParameterState, source: Tensor): Tensor {
-  return noGrad(() => {
-    const own = keep(emptyLike.call([parameter], { memoryFormat: formatOf(order) }) as Tensor);
-    copy_.call([own, source]);
-    return own;
-  });
+/** A tensor of the present state that can take new values: none that others are read from. */
+function reusable(
+  present: ParameterState | undefined,
+  { kind, order }: ParameterState,
+  name: string,
+  given: ReadonlySet<Tensor>,
+): Tensor | undefined {
+  if (present === undefined || present.kind !== kind || present.order !== order) return undefined;
+  const tensor = present.tensors.get(name);
+  return tensor !== undefined && given.has(tensor) ? undefined : tensor;
+}
+
+function made(parameter: Parameter, { order }: ParameterState): Tensor {
+  return keep(emptyLike.call([parameter], { memoryFormat: formatOf(order) }) as Tensor);
 }
 
 function isObject(value: JsonValue): value is JsonObject {
