@@ -68,11 +68,11 @@ export class TensorHandle {
 }
 
 // The net below the scopes: tensors that live outside any are freed some time after JavaScript forgets them, and the
-// garbage collector is told of their bytes in steps of a few megabytes.
+// garbage collector is told of their bytes in steps: it works a little at each, and starts at 64 MB.
 const registry = new FinalizationRegistry<{ handle: number; bytes: number }>(({ handle, bytes }) => {
   if (native().dispose(handle)) reportBytes(-bytes);
 });
-const reportStep = 4 * 1024 * 1024;
+const reportStep = 32 * 1024 * 1024;
 let unreported = 0;
 
 function watch(tensor: TensorHandle, handle: number): number {
