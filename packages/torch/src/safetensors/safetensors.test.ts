@@ -1,5 +1,15 @@
+import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
@@ -236,6 +246,35 @@ describe('writing', () => {
     expect(run).toThrow(TorchError);
     expect(run).toThrow(message);
     expect(readdirSync(folder)).toEqual(before);
+  });
+
+  test.runIf(existsSync('/proc/self/fd'))(
+    'a file that was replaced is let go, and so is one that could not be',
+    async () => {
+      const path = at('replaced');
+      for (let i = 0; i < 3; i++) saveSafetensors(path, { w: zeros([1]) });
+      mkdirSync(at('replaced-folder'));
+      expect(() => saveSafetensors(at('replaced-folder'), { w: zeros([1]) })).toThrow(TorchError);
+      const held = (): string[] => {
+        const links = readdirSync('/proc/self/fd').map((each) => {
+          // The listing itself is open while it is read.
+          try {
+            return readlinkSync(`/proc/self/fd/${each}`);
+          } catch {
+            return '';
+          }
+        });
+        return links.filter((each) => each.startsWith(path));
+      };
+      await expect.poll(held).toEqual([]);
+    },
+  );
+
+  test.runIf(process.platform === 'linux')('what is no file is replaced without being waited for', () => {
+    const path = at('pipe');
+    execFileSync('mkfifo', [path]);
+    saveSafetensors(path, { w: zeros([1]) });
+    expect(readSafetensorsHeader(path).entries).toHaveLength(1);
   });
 
   test('the old file stays where the new one fails', () => {
