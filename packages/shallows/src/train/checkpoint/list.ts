@@ -67,13 +67,18 @@ function sequenceOf({ manifest }: CheckpointEntry): number {
 
 /** Looks from the newest checkpoint to the oldest for one that verifies; reads each byte of those it tries. */
 export function newestCheckpoint(folder: string): Newest {
+  return newestThat(folder, verifyCheckpoint);
+}
+
+/** The newest checkpoint against which `problemOf` has nothing to say; those that are older are not asked about. */
+export function newestThat(folder: string, problemOf: (path: string) => string | null): Newest {
   const skipped: Skipped[] = [];
   let checkpoint: Newest['checkpoint'] = null;
   for (const { name, path, manifest, problem } of listCheckpoints(folder).reverse()) {
     if (manifest === null) {
       skipped.push({ path, why: problem });
     } else if (checkpoint === null) {
-      const why = verifyCheckpoint(path);
+      const why = problemOf(path);
       if (why === null) checkpoint = { name, path, manifest };
       else skipped.push({ path, why });
     }

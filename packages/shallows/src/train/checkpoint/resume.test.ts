@@ -1,7 +1,7 @@
 import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { tensor } from '@shallows/torch';
+import { stats, tensor } from '@shallows/torch';
 import { afterAll, beforeEach, expect, test } from 'vitest';
 import { ShallowsError } from '../../errors.js';
 import { localDisk } from '../../files/index.js';
@@ -99,4 +99,13 @@ test('a path that was asked for is taken or refused, never replaced', () => {
     /expected a checkpoint, or a folder with checkpoints, at .*nowhere, got none/,
   );
   expect(() => resumeFrom('', { folder })).toThrow(/expected 'auto' or a path, got ""/);
+});
+
+test('what is as it was written, but cannot be read, is an error: nothing older is taken', async () => {
+  const contents = { ...copyContents({ tensors: {}, json: {} }), 'state.safetensors': [Buffer.from('no tensors')] };
+  const facts = { progress: { epoch: 1, batch: 40, sample: 40, elapsedMs: 1, fraction: 0 }, metrics: {} };
+  await writeFolder(localDisk, { folder, name: 'ba40', sequence: 40, facts, contents });
+  const live = stats().liveTensors;
+  expect(() => resumeFrom('auto', { folder })).toThrow(/readCheckpoint: .*ba40, got state\.safetensors: /);
+  expect(stats().liveTensors).toBe(live);
 });

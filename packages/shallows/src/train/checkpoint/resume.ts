@@ -1,8 +1,9 @@
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { ShallowsError, shown } from '../../errors.js';
+import { verifyCheckpoint } from './inspect.js';
 import { checkpointFiles } from './layout.js';
-import { newestCheckpoint, type Skipped } from './list.js';
+import { newestThat, type Skipped } from './list.js';
 import type { Manifest } from './manifest.js';
 import { type LoadedSnapshot, readCheckpoint } from './read.js';
 
@@ -47,8 +48,19 @@ function isCheckpoint(path: string): boolean {
 }
 
 function resumeNewest(folder: string, mayStart: boolean): Resumed {
-  const { checkpoint, skipped } = newestCheckpoint(folder);
-  if (checkpoint !== null) return resumed(checkpoint.path, readCheckpoint(checkpoint.path), skipped);
+  let snapshot: LoadedSnapshot | null = null;
+  // Reading verifies: what is whole, as most are, is read once.
+  const { checkpoint, skipped } = newestThat(folder, (path) => {
+    try {
+      snapshot = readCheckpoint(path);
+      return null;
+    } catch (error) {
+      const problem = verifyCheckpoint(path);
+      if (problem === null) throw error;
+      return problem;
+    }
+  });
+  if (checkpoint !== null && snapshot !== null) return resumed(checkpoint.path, snapshot, skipped);
   if (skipped.length > 0) {
     throw new ShallowsError(
       `resumeFrom: expected a checkpoint that verifies in ${folder}, got ${skipped.length} that do not:\n  ${lines(skipped).join('\n  ')}\n` +
