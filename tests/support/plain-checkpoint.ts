@@ -4,7 +4,10 @@ import { type WriteJob, type Written, writeFolder } from '../../packages/shallow
 
 /** A checkpoint of a few hundred bytes of text, which need no libtorch: for tests of what folders do. */
 export function plainJob(folder: string, batch: number): WriteJob {
-  const bytes = (name: string): Uint8Array[] => [Buffer.from(`${name} of `), Buffer.from(`batch ${batch} `.repeat(20))];
+  const bytes = (name: string): Uint8Array<ArrayBuffer>[] => [
+    Buffer.from(`${name} of `),
+    Buffer.from(`batch ${batch} `.repeat(20)),
+  ];
   return {
     folder,
     name: `ba${batch}`,

@@ -41,7 +41,7 @@ test('a thread that is ended fails its job, leaves nothing half, and the next jo
   const folder = join(home, 'ended');
   const contents = {
     ...plainJob(folder, 1).contents,
-    'model.safetensors': Array<Uint8Array>(64).fill(new Uint8Array(1 << 20)),
+    'model.safetensors': Array<Uint8Array<ArrayBuffer>>(64).fill(new Uint8Array(1 << 20)),
   };
   const written = thread.run('write', { ...plainJob(folder, 1), contents });
   const [outcome] = await Promise.allSettled([written, thread.close()]);
@@ -54,7 +54,7 @@ test('a thread that is ended fails its job, leaves nothing half, and the next jo
 
 test('what cannot be sent fails at once', async () => {
   const thread = new DiskThread();
-  const contents = { ...plainJob(home, 9).contents, 'state.json': [(() => 0) as unknown as Uint8Array] };
+  const contents = { ...plainJob(home, 9).contents, 'state.json': [(() => 0) as unknown as Uint8Array<ArrayBuffer>] };
   await expect(thread.run('write', { ...plainJob(home, 9), contents })).rejects.toThrow(/could not be cloned/);
   await thread.close();
 });

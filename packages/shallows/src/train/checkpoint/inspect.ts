@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { codeOf } from '../../files/index.js';
 import { checkpointFiles, contentFiles, limits, markerText } from './layout.js';
 import { type FileFacts, type Manifest, parseManifest } from './manifest.js';
+import { sha256Of } from './sha256.js';
 
 /** What a look at a folder found: a manifest that its marker vouches for, or why there is none. */
 export type Inspection =
@@ -19,7 +20,7 @@ export function inspectCheckpoint(path: string): Inspection {
     const marker = readBounded(join(path, reading), limits.markerBytes).toString('latin1');
     reading = checkpointFiles.manifest;
     const bytes = readBounded(join(path, reading), limits.manifestBytes);
-    if (marker !== markerText(sha256(bytes))) throw new Error(`not the one that ${checkpointFiles.marker} names`);
+    if (marker !== markerText(sha256Of([bytes]))) throw new Error(`not the one that ${checkpointFiles.marker} names`);
     return { manifest: parseManifest(bytes.toString('utf8')), problem: null };
   } catch (error) {
     const absent = codeOf(error) === 'ENOENT' && reading === checkpointFiles.marker;
@@ -58,7 +59,7 @@ function verifyFile(path: string, { bytes, sha256: expected }: FileFacts): strin
 export function readVerified(path: string, { bytes, sha256: expected }: FileFacts, most: number): Buffer {
   const content = readBounded(path, most);
   if (content.length !== bytes) throw new Error(`expected ${bytes} bytes, got ${content.length}`);
-  if (sha256(content) !== expected) throw new Error('the SHA-256 is another');
+  if (sha256Of([content]) !== expected) throw new Error('the SHA-256 is another');
   return content;
 }
 
@@ -85,10 +86,6 @@ function withFile<T>(path: string, use: (file: number, size: number) => T): T {
   } finally {
     closeSync(file);
   }
-}
-
-function sha256(bytes: Uint8Array): string {
-  return createHash('sha256').update(bytes).digest('hex');
 }
 
 /** What an error says, without the path that the reader of the message knows already. */

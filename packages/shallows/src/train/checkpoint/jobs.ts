@@ -1,13 +1,16 @@
 import { localDisk } from '../../files/index.js';
+import { HashThread } from './hash-thread.js';
 import { type CheckpointEntry, listCheckpoints, type Newest, newestCheckpoint, nextSequence } from './list.js';
 import { type Pruned, type PruneJob, pruneFolder } from './prune.js';
 import { type WriteJob, type Written, writeFolder } from './write-folder.js';
+
+const hashing = new HashThread();
 
 /** What a disk thread can be asked for: functions that mostly block, of plain data. */
 export const jobs = {
   write: async (job: Omit<WriteJob, 'sequence'>): Promise<Written & { readonly writeMs: number }> => {
     const start = performance.now();
-    const written = await writeFolder(localDisk, { ...job, sequence: nextSequence(job.folder) });
+    const written = await writeFolder(localDisk, { ...job, sequence: nextSequence(job.folder) }, hashing);
     return { ...written, writeMs: performance.now() - start };
   },
   prune: (job: PruneJob): Pruned => pruneFolder(localDisk, job),
