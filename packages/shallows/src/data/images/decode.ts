@@ -1,6 +1,6 @@
 import { ShallowsError } from '../../errors.js';
 
-/** Extensions of the files that {@link decoder} is given; others in a folder are no pictures. */
+/** Extensions of the files that {@link decode} is given; others in a folder are no pictures. */
 export const extensions: readonly string[] = [
   '.avif',
   '.gif',
@@ -13,46 +13,36 @@ export const extensions: readonly string[] = [
   '.webp',
 ];
 
-/** Decodes one picture file to bytes `[3, size, size]`. */
-export type Decode = (bytes: Uint8Array, file: string) => Promise<Uint8Array>;
+/** A decoded picture. */
+export interface Pixels {
+  /** Red, green and blue of each pixel: `[height, width, 3]`. */
+  readonly data: Uint8Array;
+  readonly width: number;
+  readonly height: number;
+}
 
 /**
- * A decoder of encoded pictures on sharp, which is loaded at the first call.
+ * Decodes one picture file whole, on sharp, which is loaded at the first call: upright, in sRGB, transparency put over white.
  *
- * Colour is brought to sRGB, the orientation of the camera applied, transparency put over white; then the picture is
- * resized so that it covers the square and cropped at its centre.
+ * @throws ShallowsError that names the file where it is no picture, damaged or cut short
  */
-export async function decoder(fn: string, size: number): Promise<Decode> {
+export async function decode(fn: string, bytes: Uint8Array, file: string): Promise<Pixels> {
   const { default: sharp } = await import('sharp');
-  return async (bytes, file) => {
-    let flat: Uint8Array;
-    try {
-      flat = await sharp(bytes)
-        .autoOrient()
-        .resize(size, size, { fit: 'cover' })
-        .flatten({ background: '#ffffff' })
-        .toColourspace('srgb')
-        .raw({ depth: 'uchar' })
-        .toBuffer();
-    } catch (error) {
-      throw undecodable(fn, file, error instanceof Error ? error.message : String(error), error);
-    }
-    if (flat.length !== 3 * size * size)
-      throw undecodable(fn, file, `${flat.length / (size * size)} channels`, undefined);
-    return toPlanes(flat, size * size);
-  };
+  try {
+    const { data, info } = await sharp(bytes)
+      .autoOrient()
+      .flatten({ background: '#ffffff' })
+      .toColourspace('srgb')
+      .raw({ depth: 'uchar' })
+      .toBuffer({ resolveWithObject: true });
+    const { width, height, channels } = info;
+    if (channels !== 3) throw new Error(`${channels} channels`);
+    return { data, width, height };
+  } catch (error) {
+    throw undecodable(fn, file, error instanceof Error ? error.message : String(error), error);
+  }
 }
 
 function undecodable(fn: string, file: string, got: string, cause: unknown): ShallowsError {
   return new ShallowsError(`${fn}: expected a picture in ${file}, got ${got} - replace or remove the file`, { cause });
-}
-
-function toPlanes(interleaved: Uint8Array, plane: number): Uint8Array {
-  const planes = new Uint8Array(3 * plane);
-  for (let i = 0; i < plane; i++) {
-    planes[i] = interleaved[3 * i] as number;
-    planes[plane + i] = interleaved[3 * i + 1] as number;
-    planes[2 * plane + i] = interleaved[3 * i + 2] as number;
-  }
-  return planes;
 }

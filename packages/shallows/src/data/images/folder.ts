@@ -2,12 +2,13 @@ import { ShallowsError, shown } from '../../errors.js';
 import { readBytes } from '../read-file.js';
 import { hashSide, requireBothSides } from '../split.js';
 import type { ImageTable } from '../table.js';
-import { decoder } from './decode.js';
+import { decode } from './decode.js';
 import { inParallel } from './in-parallel.js';
 import { listPictures, type Picture } from './picture-list.js';
+import { toSquare } from './square.js';
 
 const fn = 'readFolder';
-/** Pictures read and decoded at a time; sharp decodes on the four threads of libuv's pool. */
+/** Pictures read and decoded at a time, on the four threads of libuv's pool. */
 const atATime = 8;
 
 /** Options of {@link readFolder}. */
@@ -33,7 +34,8 @@ export interface FolderTables {
  * and a picture validates as `splitByHash` has it, by the bytes of its file: names and neighbours do not matter, and copies
  * of a picture stay on one side.
  *
- * @returns pictures `[N, 3, size, size]`: turned upright, centre cropped to a square, transparency over white
+ * @returns pictures `[N, 3, size, size]`: turned upright, transparency over white, resized (bilinear, antialiased) and
+ *   cropped at the centre
  * @throws ShallowsError that names the folder that cannot be read or is empty, or the picture that cannot be decoded
  */
 export async function readFolder(
@@ -77,13 +79,12 @@ async function decodeAll(
   size: number,
   look: (bytes: Uint8Array, row: number) => void = () => {},
 ): Promise<ImageTable> {
-  const decode = await decoder(fn, size);
   const row = 3 * size * size;
   const pixels = new Uint8Array(pictures.length * row);
   await inParallel(pictures, atATime, async ({ file }, i) => {
     const bytes = await readBytes(fn, file, 'check its permissions');
     look(bytes, i);
-    pixels.set(await decode(bytes, file), i * row);
+    pixels.set(toSquare(await decode(fn, bytes, file), size), i * row);
   });
   return { pixels, labels: Int32Array.from(pictures, ({ label }) => label), shape: [3, size, size] };
 }

@@ -3,7 +3,8 @@ import type { ReadBlock } from './block.js';
 import { type Answer, type ReadMessage, toAnswer } from './protocol.js';
 import { openSource, type SourceSpec } from './spec.js';
 
-// The program of a decoding thread. It loads no libtorch: blocks become tensors where they are used.
+// The program of a decoding thread. Blocks are bytes, which become tensors where they are used; libtorch is loaded for
+// pictures alone, to resize them.
 
 const { spec, port } = workerData as { readonly spec: SourceSpec; readonly port: MessagePort };
 let source: ReadBlock | null = null;
