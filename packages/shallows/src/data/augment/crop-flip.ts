@@ -1,6 +1,7 @@
 import { fromTypedArray, ops, type Tensor } from '@shallows/torch';
 import { bernoulli, deriveKey, type Key, randint } from '../../random/index.js';
 import type { Augmentation } from '../config.js';
+import { changeRows } from './rows.js';
 
 /** The drawn augmentation of a batch, one entry a picture. */
 export interface Draws {
@@ -48,8 +49,10 @@ export function applyAugmentation(images: Tensor, { crop }: Augmentation, { top,
     result = ops.aten.index.Tensor(places, place);
   }
   if (mirrored !== null) {
-    const mask = fromTypedArray(mirrored, [batch, 1, 1, 1], { dtype: 'bool', device });
-    result = ops.aten.where.self(mask, ops.aten.flip.default(result, [3]), result);
+    const rows = Array.from(mirrored.keys()).filter((row) => mirrored[row] === 1);
+    // Only the mirrored pictures are touched: less than half of the time of mirroring all and choosing.
+    const own: Tensor = result === images && rows.length > 0 ? ops.aten.clone.default(images) : result;
+    result = changeRows(own, rows, (some) => ops.aten.flip.default(some, [3]));
   }
   return result;
 }
