@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { fromBytes, scope } from '@shallows/torch';
 import type { FolderConfig } from '../config.js';
 import type { BatchOptions, Dataset } from '../dataset.js';
 import { readBytes } from '../read-file.js';
@@ -8,7 +9,7 @@ import { pictureBatches } from '../stream/picture-batches.js';
 import { Threads } from '../stream/threads.js';
 import { requireShare } from './folder.js';
 import { inParallel } from './in-parallel.js';
-import { type Normalisation, statisticsOf } from './normalisation.js';
+import { channelHistograms, type Normalisation, statisticsOf } from './normalisation.js';
 import { listPictures, type Picture } from './picture-list.js';
 import { readPictures } from './read-pictures.js';
 
@@ -79,18 +80,18 @@ async function identify(
 
 async function sampleStatistics(pictures: readonly Picture[], size: number): Promise<Normalisation> {
   const read = readPictures(size);
-  const histograms = Array.from({ length: 3 }, () => new Float64Array(256));
-  const plane = size * size;
+  const blocks: number[][][] = [];
   const end = Math.min(sampled, pictures.length);
   for (let start = 0; start < end; start += blockOfSample) {
     const files = pictures.slice(start, Math.min(end, start + blockOfSample)).map(({ file }) => file);
     const { inputs } = await read({ number: start, files });
-    for (let i = 0; i < inputs.length; i++) {
-      const histogram = histograms[Math.floor(i / plane) % 3];
-      const value = inputs[i] ?? 0;
-      if (histogram !== undefined) histogram[value] = (histogram[value] ?? 0) + 1;
-    }
+    blocks.push(
+      scope(() => channelHistograms(fromBytes(new Uint8Array(inputs.buffer), 'uint8', [files.length, 3, size, size]))),
+    );
   }
+  const total = (channel: number, value: number): number =>
+    blocks.reduce((sum, histograms) => sum + (histograms[channel]?.[value] ?? 0), 0);
+  const histograms = [0, 1, 2].map((channel) => Array.from({ length: 256 }, (_, value) => total(channel, value)));
   return statisticsOf(histograms);
 }
 

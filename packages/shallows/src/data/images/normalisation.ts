@@ -15,18 +15,22 @@ export interface Normalisation {
  * @param images uint8 `[N, C, H, W]`
  */
 export function channelStatistics(images: Tensor): { mean: number[]; std: number[] } {
+  return statisticsOf(channelHistograms(images));
+}
+
+/** How often each of the 256 values occurs in each channel of pictures. @param images uint8 `[N, C, H, W]` */
+export function channelHistograms(images: Tensor): number[][] {
   const channels = images.shape[1] ?? 0;
-  const histograms = Array.from({ length: channels }, (_, channel) =>
+  return Array.from({ length: channels }, (_, channel) =>
     scope(() => {
       const values: Tensor = ops.aten.select.int(images, 1, channel);
       const histogram: Tensor = ops.aten.bincount.default(ops.aten.flatten.using_ints(values), null, 256);
       return Array.from(histogram.toArray(), Number);
     }),
   );
-  return statisticsOf(histograms);
 }
 
-/** The same from how often each of the 256 values occurs in each channel. */
+/** The same from the histograms of the channels. */
 export function statisticsOf(histograms: readonly ArrayLike<number>[]): { mean: number[]; std: number[] } {
   const mean: number[] = [];
   const std: number[] = [];
