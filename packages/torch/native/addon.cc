@@ -10,6 +10,9 @@
 #endif
 #include "env.h"
 #include "fast_kernels.h"
+#ifdef SHALLOWS_JPEG
+#include "jpeg.h"
+#endif
 #include "keyed.h"
 #include "linear.h"
 #include "memory.h"
@@ -32,6 +35,9 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   shallows::registerKeyed();
   shallows::registerLinear();
   shallows::registerBatchNorm();
+#ifdef SHALLOWS_JPEG
+  shallows::registerJpeg();
+#endif
 #ifdef SHALLOWS_DISTRIBUTED
   shallows::registerDistributed(env, exports);
 #endif

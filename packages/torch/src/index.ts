@@ -15,6 +15,7 @@ export { type Answerer, answer } from './listener.js';
 export * from './methods/index.js';
 export { type Keywords, Operator } from './operator.js';
 export * from './ops.js';
+export type { PictureOperators } from './picture-ops.js';
 
 import './print/index.js';
 

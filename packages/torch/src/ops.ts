@@ -6,11 +6,17 @@ import { isKeywords } from './keywords.js';
 import type { LinearOperators } from './linear-ops.js';
 import { native } from './native.js';
 import { noMatch, Operator } from './operator.js';
+import type { PictureOperators } from './picture-ops.js';
 import type { ResidualOperators } from './residual-ops.js';
 import { suggest } from './suggest.js';
 
 /** The operators of this package. */
-export interface ShallowsOperators extends ResidualOperators, KeyedOperators, BatchNormOperators, LinearOperators {}
+export interface ShallowsOperators
+  extends ResidualOperators,
+    KeyedOperators,
+    BatchNormOperators,
+    LinearOperators,
+    PictureOperators {}
 
 /** What an operator returns: a tensor, a value, or a list of them. The schema in libtorch's documentation says which. */
 // biome-ignore lint/suspicious/noExplicitAny: the schema decides the type at run time

@@ -84,7 +84,8 @@ async function decodeAll(
   await inParallel(pictures, atATime, async ({ file }, i) => {
     const bytes = await readBytes(fn, file, 'check its permissions');
     look(bytes, i);
-    pixels.set(toSquare(await decode(fn, bytes, file), size), i * row);
+    using picture = await decode(fn, bytes, file, size);
+    pixels.set(toSquare(picture, size), i * row);
   });
   return { pixels, labels: Int32Array.from(pictures, ({ label }) => label), shape: [3, size, size] };
 }

@@ -5,7 +5,7 @@ import { inParallel } from './in-parallel.js';
 import { toSquare } from './square.js';
 
 const fn = 'readFolder';
-/** Pictures of a block that are read and decoded at a time, on the four threads of libuv's pool. */
+/** Pictures of a block that are read at a time, and decoded where sharp does it: on the four threads of libuv's pool. */
 const atATime = 4;
 
 /** Reads, decodes and resizes pictures to bytes `[files, 3, size, size]`, as `readFolder` does. */
@@ -15,7 +15,8 @@ export function readPictures(size: number): ReadBlock {
     const inputs = new Uint8Array(files.length * row);
     await inParallel(files, atATime, async (file, i) => {
       const bytes = await readBytes(fn, file, 'restore it, it was there before');
-      inputs.set(toSquare(await decode(fn, bytes, file), size), i * row);
+      using picture = await decode(fn, bytes, file, size);
+      inputs.set(toSquare(picture, size), i * row);
     });
     return { inputs, targets: null };
   };

@@ -1,7 +1,6 @@
 import { readFileSync } from 'node:fs';
-import { stats } from '@shallows/torch';
+import { fromBytes, stats } from '@shallows/torch';
 import { expect, test } from 'vitest';
-import type { Pixels } from './decode.js';
 import { toSquare } from './square.js';
 
 interface Square {
@@ -18,33 +17,37 @@ const pictures: { readonly squares: readonly Square[] } = JSON.parse(
 const unpacked = (text: string): Uint8Array => Uint8Array.from(Buffer.from(text, 'base64'));
 
 /** The formula of fixtures/pictures.py. */
-function pattern(width: number, height: number): Pixels {
+function pattern(width: number, height: number): Uint8Array {
   const data = new Uint8Array(3 * width * height);
   for (let i = 0; i < data.length; i++) {
     const [c, x, y] = [i % 3, Math.floor(i / 3) % width, Math.floor(i / (3 * width))];
     data[i] = x * (15 + 5 * c) + y * (21 - 3 * c) + ((x * y) % 17) * 9;
   }
-  return { data, width, height };
+  return data;
+}
+
+function squareOf(data: Uint8Array, width: number, height: number, size: number): Uint8Array {
+  using pixels = fromBytes(data, 'uint8', [height, width, 3]);
+  return toSquare(pixels, size);
 }
 
 test.each(pictures.squares)(
   '$width × $height to $size: the bytes that torchvision makes',
   ({ width, height, size, square }) => {
-    expect(toSquare(pattern(width, height), size)).toEqual(unpacked(square));
+    expect(squareOf(pattern(width, height), width, height, size)).toEqual(unpacked(square));
   },
 );
 
 test('of a picture that is longer than sixteen times its width the middle is taken', () => {
-  const { data } = pattern(3, 100);
-  const middle = { data: data.slice(9 * 26, 9 * 74), width: 3, height: 48 };
-  expect(toSquare({ data, width: 3, height: 100 }, 6)).toEqual(toSquare(middle, 6));
-  const wide = toSquare(pattern(100_000, 1), 16);
-  const part = new Uint8Array(pattern(100_000, 1).data.subarray(3 * 49_992, 3 * 50_008));
-  expect(wide).toEqual(toSquare({ data: part, width: 16, height: 1 }, 16));
+  const middle = pattern(3, 100).slice(9 * 26, 9 * 74);
+  expect(squareOf(pattern(3, 100), 3, 100, 6)).toEqual(squareOf(middle, 3, 48, 6));
+  const wide = squareOf(pattern(100_000, 1), 100_000, 1, 16);
+  const part = pattern(100_000, 1).slice(3 * 49_992, 3 * 50_008);
+  expect(wide).toEqual(squareOf(part, 16, 1, 16));
 });
 
 test('no tensor stays', () => {
   const before = stats().liveTensors;
-  toSquare(pattern(20, 30), 8);
+  squareOf(pattern(20, 30), 20, 30, 8);
   expect(stats().liveTensors).toBe(before);
 });

@@ -1,9 +1,9 @@
-import { empty, fromBytes, Operator, scope } from '@shallows/torch';
-import type { Pixels } from './decode.js';
+import { empty, Operator, scope, type Tensor } from '@shallows/torch';
 
 /** How many times as long as wide a picture may be before its ends are cut off: resized whole, it could fill the memory. */
 const longest = 16;
 
+const view = new Operator('aten::view');
 const permute = new Operator('aten::permute');
 const slice = new Operator('aten::slice', 'Tensor');
 const resizeTo = new Operator('aten::_upsample_bilinear2d_aa', 'out');
@@ -15,15 +15,17 @@ const resizeTo = new Operator('aten::_upsample_bilinear2d_aa', 'out');
  * Equal to torchvision's `Resize(size)` and `CenterCrop(size)` of a uint8 tensor, for pictures up to 16 times as long as
  * wide. Computes in this thread alone, so that several threads may resize pictures at once.
  *
+ * @param pixels uint8 `[height, width, 3]`
  * @see torchvision 0.28, transforms/v2/functional/_geometry.py
  */
-export function toSquare({ data, width, height }: Pixels, size: number): Uint8Array<ArrayBuffer> {
+export function toSquare(pixels: Tensor, size: number): Uint8Array<ArrayBuffer> {
+  const [height = 0, width = 0] = pixels.shape;
   const short = Math.min(width, height);
   const most = longest * short;
   const [tall, wide] = [Math.min(height, most), Math.min(width, most)];
   const [rows, columns] = [Math.trunc((size * tall) / short), Math.trunc((size * wide) / short)];
   const planes = scope(() => {
-    let picture: unknown = fromBytes(data, 'uint8', [1, height, width, 3]);
+    let picture: unknown = view.call([pixels, [1, height, width, 3]]);
     if (height > most) picture = middle(picture, 1, height, most);
     if (width > most) picture = middle(picture, 2, width, most);
     // Channels last in memory: libtorch has a fast kernel for bytes that lie like this, in whole numbers.
