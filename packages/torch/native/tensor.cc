@@ -1,6 +1,7 @@
 #include "tensor.h"
 
 #include <ATen/ATen.h>
+#include <ATen/MapAllocator.h>
 
 #include <algorithm>
 #include <cstring>
@@ -172,12 +173,14 @@ Napi::Value memory(const Napi::CallbackInfo& info) {
   });
 }
 
-// storageBytes(handle): the bytes that a tensor accounts for. A view does not count the rest of a storage it shares, and a
-// tensor of the device "meta" has a size but no memory.
+bool isMapped(const at::Storage& storage) { return at::MapAllocator::fromDataPtr(storage.data_ptr()) != nullptr; }
+
+// storageBytes(handle): the bytes that a tensor accounts for. A view does not count the rest of a storage it shares, a tensor
+// of the device "meta" has a size but no memory, and pages of a mapped file are the system's to take back.
 Napi::Value storageBytes(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), "storageBytes", [&] {
     const at::Tensor& tensor = tensorOf(info);
-    if (!tensor.has_storage() || tensor.is_meta()) return Napi::Number::New(info.Env(), 0);
+    if (!tensor.has_storage() || tensor.is_meta() || isMapped(tensor.storage())) return Napi::Number::New(info.Env(), 0);
     const double most = static_cast<double>(tensor.storage().nbytes());
     return Napi::Number::New(info.Env(), std::min(most, static_cast<double>(tensor.nbytes())));
   });
