@@ -28,6 +28,8 @@ import {
   tensor,
   zeros,
 } from '../index.js';
+import { native } from '../native.js';
+import { live, type Tensor } from '../tensor.js';
 
 interface Saved {
   readonly name: string;
@@ -215,6 +217,16 @@ describe('writing', () => {
     saveSafetensors(path, { x: zeros([3]) });
     expect([...x.toArray()]).toEqual([2, 3, 4]);
     expect([...(loadSafetensors(path).tensors['x']?.toArray() ?? [])]).toEqual([0, 0, 0]);
+  });
+
+  test('the collector is told of bytes in memory, and of none that stay in the file', () => {
+    const path = at('told');
+    saveSafetensors(path, { x: zeros([1000]) });
+    const told = (map: boolean): number => {
+      using x = loadSafetensors(path, { map }).tensors['x'] as Tensor;
+      return native().storageBytes(live(x));
+    };
+    expect([told(true), told(false)]).toEqual([0, 4000]);
   });
 
   test.each<[string, () => void, RegExp]>([
