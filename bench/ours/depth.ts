@@ -19,15 +19,31 @@ import {
 import { createModel } from 'shallows/models';
 import { crossEntropy, type Module, SGD, trainingPass } from 'shallows/nn';
 import { rootKey } from 'shallows/random';
+import { orderModel, placed } from 'shallows/train';
 import { median } from '../interleave.js';
 
 const key = rootKey(1);
-const networks: Readonly<Record<string, { readonly make: () => Module; readonly input: readonly number[] }>> = {
-  resnet110: { make: () => createModel('cifar-resnet', { depth: 110, classes: 10, key }), input: [64, 3, 32, 32] },
-  resnet50: { make: () => createModel('resnet', { depth: 50, classes: 1000, key }), input: [16, 3, 64, 64] },
+interface Network {
+  readonly make: () => Module;
+  readonly input: readonly number[];
+  /** Whether the order of memory in which convolutions are fastest is this network's. */
+  readonly channelsLast: boolean;
+}
+const networks: Readonly<Record<string, Network>> = {
+  resnet110: {
+    make: () => createModel('cifar-resnet', { depth: 110, classes: 10, key }),
+    input: [64, 3, 32, 32],
+    channelsLast: true,
+  },
+  resnet50: {
+    make: () => createModel('resnet', { depth: 50, classes: 1000, key }),
+    input: [16, 3, 64, 64],
+    channelsLast: true,
+  },
   vit: {
     make: () => createModel('vit', { size: 'ti', patch: 4, image: 32, classes: 10, key }),
     input: [64, 3, 32, 32],
+    channelsLast: false,
   },
 };
 
@@ -37,7 +53,9 @@ if (network === undefined) throw new Error(`expected one of ${Object.keys(networ
 setNumThreads(Number(threads));
 const model = network.make();
 const optimizer = new SGD(model.parameters(), { lr: 0.01, momentum: 0.9, nesterov: true, weightDecay: 1e-4 });
-const x = randn(network.input);
+const { channelsLast } = network;
+if (channelsLast) orderModel(model, true);
+const x = placed(randn(network.input), { device: 'cpu', channelsLast });
 const rows = network.input[0] as number;
 const y = ops.aten.randint(10, [rows], { dtype: 'int64' });
 findSites(model);
