@@ -38,24 +38,35 @@ void* BlockCache::take(size_t size) {
   {
     const std::lock_guard<std::mutex> lock(mutex_);
     const auto found = kept_.lower_bound(Block{size, UINT64_MAX, nullptr});
-    if (found != kept_.end() && found->size <= size + size / 8) {
-      const Block block = *found;
-      kept_.erase(found);
-      keptBytes_ -= block.size;
-      used_.emplace(block.data, block.size);
-      usedBytes_ += block.size;
-      mostUsed_ = std::max(mostUsed_, usedBytes_);
-      return block.data;
+    if (found != kept_.end()) {
+      const bool fits = found->size <= size + size / 8;
+      const bool full = bytes_ + size > most(asked_ + size);
+      if (fits || (full && found->size <= 2 * size)) {
+        const Block block = *found;
+        kept_.erase(found);
+        return use(block, size);
+      }
     }
   }
   check_(size);
   const std::lock_guard<std::mutex> lock(mutex_);
-  mostUsed_ = std::max(mostUsed_, usedBytes_ + size);
-  while (!kept_.empty() && usedBytes_ + keptBytes_ + size > mostUsed_ + mostUsed_ / 8) returnOldest();
+  while (!kept_.empty() && bytes_ + size > most(asked_ + size)) returnOldest();
   void* data = map(size);
-  used_.emplace(data, size);
-  usedBytes_ += size;
-  return data;
+  bytes_ += size;
+  return use({size, 0, data}, size);
+}
+
+void* BlockCache::use(const Block& block, size_t asked) {
+  used_.emplace(block.data, Use{block.size, asked});
+  asked_ += asked;
+  mostAsked_ = std::max(mostAsked_, asked_);
+  return block.data;
+}
+
+// What all blocks may take where so many bytes are asked for.
+size_t BlockCache::most(size_t asked) const {
+  const size_t most = std::max(mostAsked_, asked);
+  return most + most / 4;
 }
 
 void* BlockCache::map(size_t size) {
@@ -71,9 +82,8 @@ void* BlockCache::map(size_t size) {
 void BlockCache::give(void* data) {
   const std::lock_guard<std::mutex> lock(mutex_);
   const auto found = used_.find(data);
-  kept_.insert({found->second, ++clock_, data});
-  usedBytes_ -= found->second;
-  keptBytes_ += found->second;
+  kept_.insert({found->second.size, ++clock_, data});
+  asked_ -= found->second.asked;
   used_.erase(found);
 }
 
@@ -81,7 +91,7 @@ void BlockCache::returnOldest() {
   const auto oldest =
       std::min_element(kept_.begin(), kept_.end(), [](const Block& a, const Block& b) { return a.freed < b.freed; });
   munmap(oldest->data, oldest->size);
-  keptBytes_ -= oldest->size;
+  bytes_ -= oldest->size;
   kept_.erase(oldest);
 }
 
@@ -93,7 +103,7 @@ bool BlockCache::owns(void* data) {
 void BlockCache::empty() {
   const std::lock_guard<std::mutex> lock(mutex_);
   while (!kept_.empty()) returnOldest();
-  mostUsed_ = usedBytes_;
+  mostAsked_ = asked_;
 }
 
 #else

@@ -10,9 +10,10 @@
 
 namespace shallows {
 
-// A training step asks for the same blocks as the step before. Each is a mapping of its own: heaps of many sizes fall into
-// pieces that no block fits into, and grow. Blocks in use and kept ones together take an eighth more than was ever in use
-// at a time, at most; past that those that were freed longest ago go back to the system.
+// A training step asks for about the same blocks as the step before. Each is a mapping of its own: heaps of many sizes fall
+// into pieces that no block fits into, and grow. Blocks in use and kept ones together take a quarter more than was ever asked
+// for at a time, at most. There a kept block of up to twice the size serves, and if there is none, those that were freed
+// longest ago go back to the system.
 //
 // Never freed, and used from all threads.
 class BlockCache final : public c10::Allocator {
@@ -46,6 +47,8 @@ class BlockCache final : public c10::Allocator {
 
   static void release(void* data);
   void* take(size_t size);
+  void* use(const Block& block, size_t asked);
+  size_t most(size_t asked) const;
   void* map(size_t size);
   void give(void* data);
   void returnOldest();
@@ -53,10 +56,16 @@ class BlockCache final : public c10::Allocator {
   void (*const check_)(size_t);
   std::mutex mutex_;
   std::set<Block> kept_;
-  std::unordered_map<void*, size_t> used_;
-  size_t usedBytes_ = 0;
-  size_t keptBytes_ = 0;
-  size_t mostUsed_ = 0;
+  struct Use {
+    size_t size;
+    size_t asked;
+  };
+
+  std::unordered_map<void*, Use> used_;
+  // Of all blocks, in use and kept.
+  size_t bytes_ = 0;
+  size_t asked_ = 0;
+  size_t mostAsked_ = 0;
   uint64_t clock_ = 0;
 };
 

@@ -25,8 +25,16 @@ variable_list ForkRowsBackward::apply(variable_list&& gradients) {
   at::Tensor rest = std::move(gradients[1]);
   if (!rows.defined()) return {rest};
   if (!rest.defined()) rest = batch.zeros(rows);
-  if (!isUnshared(rest)) return {rest.index_add(0, index.unpack(), rows)};
-  rest.index_add_(0, index.unpack(), rows);
+  const at::Tensor list = index.unpack();
+  if (!isUnshared(rest)) return {rest.index_add(0, list, rows)};
+  if (list.is_cpu() && hasKernels(rest, rows)) {
+    const RowMap map(list, rest.size(0));
+    if (map.isDistinct()) {
+      addIntoKernel(rest, rows, map);
+      return {rest};
+    }
+  }
+  rest.index_add_(0, list, rows);
   return {rest};
 }
 

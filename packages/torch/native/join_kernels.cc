@@ -67,6 +67,7 @@ struct WideLoopsBits {
 template <typename T>
 struct Loops {
   void (*add)(T* out, const T* a, const T* b, T scale, int64_t n);
+  void (*addInto)(T* out, const T* a, int64_t n);
   void (*addRelu)(T* out, const T* a, const T* b, T scale, int64_t n);
   void (*relu)(T* out, const T* a, int64_t n);
   void (*scale)(T* out, const T* a, T scale, int64_t n);
@@ -80,6 +81,9 @@ struct Loops {
   struct NAME {                                                                                                        \
     TARGET static void add(T* __restrict out, const T* __restrict a, const T* __restrict b, T scale, int64_t n) {      \
       for (int64_t i = 0; i < n; i++) out[i] = MULTIPLY_ADD(b[i], scale, a[i]);                                        \
+    }                                                                                                                  \
+    TARGET static void addInto(T* __restrict out, const T* __restrict a, int64_t n) {                                  \
+      for (int64_t i = 0; i < n; i++) out[i] += a[i];                                                                  \
     }                                                                                                                  \
     TARGET static void addRelu(T* __restrict out, const T* __restrict a, const T* __restrict b, T scale, int64_t n) {  \
       for (int64_t i = 0; i < n; i++) {                                                                                \
@@ -110,7 +114,7 @@ struct Loops {
       NAME##Bits::cut(rest, bits[i / 8]);                                                                              \
       std::copy(rest, rest + (n - i), gradient + i);                                                                   \
     }                                                                                                                  \
-    static constexpr Loops<T> all{add, addRelu, relu, scale, passed, cut};                                             \
+    static constexpr Loops<T> all{add, addInto, addRelu, relu, scale, passed, cut};                                             \
   };
 
 SHALLOWS_DEFINE_LOOPS(SHALLOWS_LOOPS)
@@ -155,6 +159,18 @@ void join(const at::Tensor& out, const at::Tensor& shortcut, const at::Tensor& b
 }
 
 template <typename T>
+void addInto(const at::Tensor& batch, const at::Tensor& rows, const RowMap& map) {
+  const int64_t size = rowSize(batch);
+  T* to = batch.mutable_data_ptr<T>();
+  const T* from = rows.numel() == 0 ? nullptr : rows.const_data_ptr<T>();
+  const Loops<T>& loops = loopsOf<T>();
+  forEach(batch.size(0), size, [=, &map, &loops](int64_t row) {
+    const int64_t source = map(row);
+    if (source >= 0) loops.addInto(to + row * size, from + source * size, size);
+  });
+}
+
+template <typename T>
 void split(const at::Tensor& gradient, const at::Tensor& branch, const at::Tensor& passed, const RowMap& map, double by,
            Rectify rectify) {
   const int64_t size = rowSize(gradient);
@@ -190,7 +206,11 @@ void setPassed(const at::Tensor& passed, const at::Tensor& sum) {
 RowMap::RowMap(const at::Tensor& index, int64_t rows) : listed_(rows, -1) {
   const at::Tensor plain = index.contiguous();
   const int64_t* rowsOf = plain.const_data_ptr<int64_t>();
-  for (int64_t i = 0; i < plain.numel(); i++) listed_[rowsOf[i]] = i;
+  for (int64_t i = 0; i < plain.numel(); i++) {
+    int64_t& listed = listed_[rowsOf[i]];
+    if (listed >= 0) isDistinct_ = false;
+    listed = i;
+  }
 }
 
 bool hasKernels(const at::Tensor& batch, const at::Tensor& part) {
@@ -218,6 +238,11 @@ void joinRowsKernel(const at::Tensor& out, const at::Tensor& shortcut, const at:
                     double scale, Rectify rectify, const at::Tensor& bits) {
   if (out.scalar_type() == at::kFloat) return join<float>(out, shortcut, branch, map, scale, rectify, bits);
   join<double>(out, shortcut, branch, map, scale, rectify, bits);
+}
+
+void addIntoKernel(const at::Tensor& batch, const at::Tensor& rows, const RowMap& map) {
+  if (batch.scalar_type() == at::kFloat) return addInto<float>(batch, rows, map);
+  addInto<double>(batch, rows, map);
 }
 
 void splitRowsKernel(const at::Tensor& gradient, const at::Tensor& branch, const at::Tensor& bits, const RowMap& map,

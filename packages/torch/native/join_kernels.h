@@ -12,8 +12,10 @@ enum class Rectify { none, kept, all };
 class RowMap {
  public:
   RowMap(int64_t start, int64_t length) : start_(start), length_(length) {}
-  // `index` on the CPU, each row of the batch at most once.
+  // `index` on the CPU.
   RowMap(const at::Tensor& index, int64_t rows);
+  // Whether each row of a list is listed once. Else the last one counts.
+  bool isDistinct() const { return isDistinct_; }
   // -1 where the row is not kept.
   int64_t operator()(int64_t row) const {
     if (!listed_.empty()) return listed_[row];
@@ -24,6 +26,7 @@ class RowMap {
   int64_t start_ = 0;
   int64_t length_ = 0;
   std::vector<int64_t> listed_;
+  bool isDistinct_ = true;
 };
 
 // Whether the loops take tensors of these kinds: float32 or float64 of the CPU, whose rows are dense and in one order.
@@ -39,7 +42,10 @@ void passedKernel(const at::Tensor& bits, const at::Tensor& sum);
 void joinRowsKernel(const at::Tensor& out, const at::Tensor& shortcut, const at::Tensor& branch, const RowMap& map,
                     double scale, Rectify rectify, const at::Tensor& bits);
 
-// The gradients of that: `gradient` becomes the shortcut's in place, and `branch`, where it is defined, scale times its
+// batch += rows, in the kept rows of the batch.
+void addIntoKernel(const at::Tensor& batch, const at::Tensor& rows, const RowMap& map);
+
+// The gradients of that sum: `gradient` becomes the shortcut's in place, and `branch`, where it is defined, scale times its
 // kept rows. `bits` are those of the sum; they are not looked at without a relu.
 void splitRowsKernel(const at::Tensor& gradient, const at::Tensor& branch, const at::Tensor& bits, const RowMap& map,
                      double scale, Rectify rectify);

@@ -94,9 +94,13 @@ at::Tensor addMasked(const at::Tensor& shortcut, const at::Tensor& branch, const
   return at::where_out(out, asRowMask(keep, shortcut), out, shortcut.to(out.scalar_type()));
 }
 
-// Neither index_select nor where has a kernel for tensors without data.
+// Neither index_select nor where has a kernel for tensors without data. Rows lie in memory as in the batch, where index_select
+// alone would order them plainly.
 at::Tensor rowsAt(const at::Tensor& x, const at::Tensor& index) {
-  return x.is_meta() ? at::index(x, {index}) : x.index_select(0, index);
+  if (x.is_meta()) return at::index(x, {index});
+  const bool isChannelsLast = x.dim() == 4 && !x.is_contiguous() && x.is_contiguous(at::MemoryFormat::ChannelsLast);
+  if (!isChannelsLast) return x.index_select(0, index);
+  return x.permute({0, 2, 3, 1}).index_select(0, index).permute({0, 3, 1, 2});
 }
 
 at::Tensor keptRows(const at::Tensor& x, const at::Tensor& keep) {

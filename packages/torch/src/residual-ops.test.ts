@@ -135,8 +135,22 @@ describe('fork', () => {
     rest.detach().zero_();
     const [gradient] = grad(loss, window, { retainGraph: true });
     expect(gradient).toBeAllclose(expected);
-    const last = leaf([4, 2, 3, 3]).contiguous({ memoryFormat: 'channels_last' });
-    expect(fork_window(last, 1, 2)[0].isContiguous({ memoryFormat: 'channels_last' })).toBe(true);
+  });
+
+  test.each(['window', 'rows'])('%s: lie in memory as the batch does, and their gradients', (kind) => {
+    const order = { memoryFormat: 'channels_last' } as const;
+    const x = leaf([4, 2, 3, 3], 'float32');
+    const run = (batch: Tensor): [Tensor, Tensor] =>
+      kind === 'window' ? fork_window(batch, 1, 2) : fork_rows(batch, tensor([1n, 2n]));
+    const last = x.contiguous(order);
+    const [some, rest] = run(last);
+    expect(some.isContiguous(order)).toBe(true);
+    expect(some).toBeAllclose(x.narrow(0, 1, 2), { rtol: 0, atol: 0 });
+    const loss = (a: Tensor, b: Tensor): Tensor => a.pow(2).sum().add(b.pow(3).sum());
+    const [gradient] = grad(loss(some, rest), last);
+    expect(gradient?.isContiguous(order)).toBe(true);
+    const [expected] = grad(loss(...run(x)), x);
+    expect(gradient).toBeAllclose(expected as Tensor, { rtol: 0, atol: 0 });
   });
 
   test.each(['float32', 'float64', 'float16', 'bfloat16'] as const)(
