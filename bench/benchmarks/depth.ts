@@ -135,7 +135,7 @@ export const depth: Benchmark<Row> = {
 };
 
 function runSetting({ python, quick, tell }: Context, { network, drop, rate, schedule, ...systems }: Setting): Row[] {
-  const pairs = quick ? 2 : network === 'vit' ? 60 : 200;
+  const pairs = quick ? 2 : network === 'vit' ? 60 : 100;
   const run = (system: string, method: string, command: Command | null): Row => {
     const name = { network, drop, system, method };
     if (command === null) return { ...name, failure: 'skipped: no Python with torch' };
