@@ -48,12 +48,23 @@ void* BlockCache::take(size_t size) {
       }
     }
   }
-  check_(size);
+  makeRoom(size);
+  try {
+    check_(size);
+  } catch (const c10::Error&) {
+    // What is kept is not free to the system, but to us.
+    empty();
+    check_(size);
+  }
   const std::lock_guard<std::mutex> lock(mutex_);
-  while (!kept_.empty() && bytes_ + size > most(asked_ + size)) returnOldest();
   void* data = map(size);
   bytes_ += size;
   return use({size, 0, data}, size);
+}
+
+void BlockCache::makeRoom(size_t size) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  while (!kept_.empty() && bytes_ + size > most(asked_ + size)) returnOldest();
 }
 
 void* BlockCache::use(const Block& block, size_t asked) {

@@ -47,6 +47,7 @@ class BlockCache final : public c10::Allocator {
 
   static void release(void* data);
   void* take(size_t size);
+  void makeRoom(size_t size);
   void* use(const Block& block, size_t asked);
   size_t most(size_t asked) const;
   void* map(size_t size);
