@@ -137,6 +137,14 @@ describe('fork', () => {
     expect(gradient).toBeAllclose(expected);
   });
 
+  test('rows listed twice count twice, where the gradient is added in place too', () => {
+    const x = leaf([4, 2]);
+    const loss = (rows: Tensor, batch: Tensor): Tensor => rows.pow(2).sum().add(batch.pow(3).sum());
+    const [gradient] = grad(loss(...fork_rows(x, tensor([1n, 3n, 1n]))), x);
+    const [expected] = grad(loss(x.indexSelect(0, tensor([1n, 3n, 1n])), x), x);
+    expect(gradient).toBeAllclose(expected as Tensor);
+  });
+
   test.each(['window', 'rows'])('%s: lie in memory as the batch does, and their gradients', (kind) => {
     const order = { memoryFormat: 'channels_last' } as const;
     const x = leaf([4, 2, 3, 3], 'float32');
