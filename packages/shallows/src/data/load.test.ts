@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { stats } from '@shallows/torch';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { settledTensors } from '../../../../tests/support/settled-tensors.js';
 import { rootKey } from '../random/index.js';
 import { loadData } from './load.js';
 
@@ -93,12 +94,12 @@ describe('loadData', () => {
   });
 
   test('dispose frees everything', async () => {
-    const before = stats();
+    const before = await settledTensors();
+    const { bytes } = stats();
     const data = await loadData({ ...cifar, path: folder });
     data.dispose();
-    // Meanwhile the garbage collector may have freed what earlier tests left.
-    expect(stats().liveTensors).toBeLessThanOrEqual(before.liveTensors);
-    expect(stats().bytes).toBeLessThanOrEqual(before.bytes);
+    expect(stats().liveTensors).toBe(before);
+    expect(stats().bytes).toBe(bytes);
   });
 
   test.each([12, 13, -1, 1.5, Number.NaN])('refuses %s validation rows of 12', async (validation) => {

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { loadSafetensors, stats } from '@shallows/torch';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { settledTensors } from '../../../../tests/support/settled-tensors.js';
 import { presets } from '../depth/index.js';
 import { readJournal, readRun } from '../track/index.js';
 import { evaluateRun } from './evaluate-run.js';
@@ -167,12 +168,12 @@ describe('a run', () => {
 
   test('refuses a target that means nothing', async () => {
     const folder = join(root, 'nowhere');
-    const before = stats().liveTensors;
+    const before = await settledTensors();
     await expect(
       runRecipe(recipe('depth={kind: stochastic, drop: 0.4, target: layer4}'), { folder, command: [] }),
     ).rejects.toThrow('expected a block class, a kind or a path of the model, got "layer4"');
     await expect(readdir(folder)).rejects.toThrow('ENOENT');
-    expect(stats().liveTensors).toBeLessThanOrEqual(before);
+    expect(stats().liveTensors).toBe(before);
   });
 
   test('stops before the first step where points of a schedule are in no order', async () => {
@@ -240,9 +241,9 @@ describe('a run', () => {
 
   test('frees every tensor', async () => {
     await run(recipe('train.duration=1ba'));
-    const before = stats().liveTensors;
+    const before = await settledTensors();
     await run(recipe('train.duration=2ba'));
     // Tensors that earlier tests forgot may be collected meanwhile.
-    expect(stats().liveTensors).toBeLessThanOrEqual(before);
+    expect(stats().liveTensors).toBe(before);
   });
 });

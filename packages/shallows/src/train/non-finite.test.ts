@@ -1,6 +1,7 @@
 import { stats } from '@shallows/torch';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { bytesOf, fitterOf, resnet, runKey, smallPictures, transformer } from '../../../../tests/support/fit.js';
+import { settledTensors } from '../../../../tests/support/settled-tensors.js';
 import type { DataSplits } from '../data/index.js';
 import type { Algorithm } from './algorithm.js';
 
@@ -43,7 +44,7 @@ const rowsOf = (batch: number): number[] => {
 describe('stop', () => {
   test.each([1, 3, 100])('names the first such batch where every loss of %d is read back', async (logEvery) => {
     const events: unknown[] = [];
-    const before = stats().liveTensors;
+    const before = await settledTensors();
     const failing = fit(resnet, null, {
       algorithms: [poison(4)],
       duration: '9ep',

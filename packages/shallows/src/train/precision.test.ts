@@ -10,6 +10,7 @@ import {
   transformer,
   weightsOf,
 } from '../../../../tests/support/fit.js';
+import { settledTensors } from '../../../../tests/support/settled-tensors.js';
 import type { DataSplits } from '../data/index.js';
 import type { PolicyOptions } from '../depth/index.js';
 import type { Module } from '../nn/index.js';
@@ -108,7 +109,7 @@ describe('precision', () => {
   });
 
   test('a step that overflows is left out, and the scale falls until none does', async () => {
-    const before = stats().liveTensors;
+    const before = await settledTensors();
     {
       using fitted = await fit(resnet, null, {
         precision: 'float16',

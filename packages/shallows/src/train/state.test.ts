@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { stats, type Tensor } from '@shallows/torch';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { bytesOf, fitterOf, resnet, smallPictures, transformer } from '../../../../tests/support/fit.js';
+import { settledTensors } from '../../../../tests/support/settled-tensors.js';
 import { copySnapshot, type HeldSnapshot, shadowing } from '../../../../tests/support/snapshots.js';
 import type { DataSplits } from '../data/index.js';
 import { Adam } from '../nn/index.js';
@@ -96,7 +97,7 @@ describe('load', () => {
   });
 
   test('refuses what is no snapshot, and one whose algorithm is missing', async () => {
-    const before = stats().liveTensors;
+    const before = await settledTensors();
     await expect(
       fit(resnet, null, { before: (trainer) => trainer.load({ tensors: {}, json: { format: 2 } }) }),
     ).rejects.toThrow('Trainer.load: expected the snapshot of a trainer, got format:');
@@ -275,7 +276,7 @@ describe('checkpoint', () => {
   });
 
   test('frees what it makes, gradients too', async () => {
-    const before = stats().liveTensors;
+    const before = await settledTensors();
     let gradients: readonly Tensor[] = [];
     const saver: Algorithm = {
       name: 'saver',

@@ -1,5 +1,6 @@
 import { fromTypedArray, setNumThreads, stats } from '@shallows/torch';
 import { describe, expect, test } from 'vitest';
+import { settledTensors } from '../../../../tests/support/settled-tensors.js';
 import { arrayDataset } from '../data/array-dataset.js';
 import { type Dataset, loadData } from '../data/index.js';
 import { applyPolicy, Policy } from '../depth/index.js';
@@ -108,7 +109,7 @@ describe('a run of tokens', () => {
 
   test('frees what it makes', async () => {
     using train = texts('train', 64);
-    const before = stats().liveTensors;
+    const before = await settledTensors();
     await fit(transformerDecoder({ vocabulary: 8, length: 8, dim: 16, depth: 2, heads: 2, key }), train, train, {
       duration: '2ep',
       precision: 'bfloat16',

@@ -1,5 +1,6 @@
 import { setNumThreads, stats } from '@shallows/torch';
 import { afterAll, describe, expect, test } from 'vitest';
+import { settledTensors } from '../../../../tests/support/settled-tensors.js';
 import { batches, type DataSplits, loadData } from '../data/index.js';
 import { applyPolicy, measureWork, Policy } from '../depth/index.js';
 import { type CifarResnet, cifarResnet } from '../models/index.js';
@@ -155,7 +156,7 @@ describe('Trainer', () => {
   });
 
   test('frees what it makes', async () => {
-    const before = stats().liveTensors;
+    const before = await settledTensors();
     const { model } = await fit();
     model.dispose();
     expect(stats().liveTensors).toBe(before);

@@ -10,6 +10,7 @@ import {
   transformer,
   weightsOf as weights,
 } from '../../../../tests/support/fit.js';
+import { settledTensors } from '../../../../tests/support/settled-tensors.js';
 import type { DataSplits } from '../data/index.js';
 import { findSites, type PolicyOptions } from '../depth/index.js';
 import type { Module } from '../nn/index.js';
@@ -235,7 +236,7 @@ describe('warnings', () => {
 
 test('all of it frees what it makes', async () => {
   const depth = { drop: 0.5, unit: 'row', rows: 'window', execution: 'mask', optimizer: 'zero' } as const;
-  const before = stats().liveTensors;
+  const before = await settledTensors();
   for (let i = 0; i < 2; i++) (await fit(transformer, depth, { microbatches: 3, checkpoint: true })).model.dispose();
   expect(stats().liveTensors).toBe(before);
   expect(scope(() => randn([1]).shape)).toEqual([1]);

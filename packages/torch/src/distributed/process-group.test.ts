@@ -1,6 +1,7 @@
 import { createServer } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { freePort } from '../../../../tests/support/ranks.js';
+import { settledTensors } from '../../../../tests/support/settled-tensors.js';
 import {
   Generator,
   initProcessGroup,
@@ -127,7 +128,7 @@ describe('three ranks', () => {
   });
 
   test('operations in flight keep their tensors, and free them', async () => {
-    const before = stats().liveTensors;
+    const before = await settledTensors();
     for (let i = 0; i < 20; i++) {
       await all((group) => {
         const own = tensor([1, 2, 3]);

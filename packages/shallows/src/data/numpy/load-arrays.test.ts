@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { stats } from '@shallows/torch';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { settledTensors } from '../../../../../tests/support/settled-tensors.js';
 import type { Dataset } from '../dataset.js';
 import type { NpyConfig } from './arrays-config.js';
 import { loadArrays } from './load-arrays.js';
@@ -216,7 +217,7 @@ test.each([
 });
 
 test('dispose frees everything', async () => {
-  const before = stats().liveTensors;
+  const before = await settledTensors();
   const data = await loadArrays(await config({ standardise: true }));
   data.dispose();
   expect(stats().liveTensors).toBe(before);

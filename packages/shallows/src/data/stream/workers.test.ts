@@ -7,6 +7,7 @@ import { promisify } from 'node:util';
 import { stats } from '@shallows/torch';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { settledTensors } from '../../../../../tests/support/settled-tensors.js';
 import { ShallowsError } from '../../errors.js';
 import { deriveKey, rootKey } from '../../random/index.js';
 import type { Batch, BatchOptions, BatchSource, Dataset } from '../dataset.js';
@@ -135,7 +136,7 @@ describe.each([
   test('a batch owns two tensors', async () => {
     const own = source({ workers: 1 });
     await own.prepare?.(0);
-    const before = stats().liveTensors;
+    const before = await settledTensors();
     const { inputs, targets } = own.at(0);
     expect(stats().liveTensors).toBe(before + 2);
     inputs.dispose();

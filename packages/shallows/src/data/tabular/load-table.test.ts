@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { stats } from '@shallows/torch';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { settledTensors } from '../../../../../tests/support/settled-tensors.js';
 import { ShallowsError } from '../../errors.js';
 import type { Dataset } from '../dataset.js';
 import { loadTable } from './load-table.js';
@@ -295,7 +296,7 @@ test('pictures alone are augmented and normalised', async () => {
 });
 
 test('dispose frees everything', async () => {
-  const before = stats().liveTensors;
+  const before = await settledTensors();
   for (const stream of [false, true]) {
     const data = await loadTable({ ...regression, stream });
     rowsOf(data.train);

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { stats } from '@shallows/torch';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { settledTensors } from '../../../../../tests/support/settled-tensors.js';
 import { deriveKey, rootKey } from '../../random/index.js';
 import type { Dataset } from '../dataset.js';
 import { loadTokens, type TokensConfig } from './load-tokens.js';
@@ -222,7 +223,7 @@ test.each([
 
 test('a file that shrinks, and a set that is disposed', async () => {
   const path = await file('shrinks.txt', text);
-  const before = stats().liveTensors;
+  const before = await settledTensors();
   const data = await loadTokens(config({ path }));
   const source = data.train.batches({ batchSize: 4 });
   await truncate(path, 20);

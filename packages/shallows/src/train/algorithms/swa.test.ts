@@ -3,6 +3,7 @@ import { scope, stats, type Tensor } from '@shallows/torch';
 import { describe, expect, test } from 'vitest';
 import { type FakeTraining, fakeTraining, progressAt } from '../../../../../tests/support/fake-training.js';
 import { MovingModel, values } from '../../../../../tests/support/moving-model.js';
+import { settledTensors } from '../../../../../tests/support/settled-tensors.js';
 import type { BatchSource } from '../../data/index.js';
 import { ShallowsError } from '../../errors.js';
 import { BatchNorm2d, Conv2d, type Module, ReLU, Sequential, SGD } from '../../nn/index.js';
@@ -130,7 +131,7 @@ function network(): { net: Network; source: BatchSource } {
 describe('a model with batch norm', () => {
   test('is evaluated with statistics of the mean, has its own back, and ends with the mean', async () => {
     const { net, source } = network();
-    const live = stats().liveTensors;
+    const live = await settledTensors();
     let opened = 0;
     const algorithm = swa({
       start: '0ba',

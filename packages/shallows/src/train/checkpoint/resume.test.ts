@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { stats, tensor } from '@shallows/torch';
 import { afterAll, beforeEach, expect, test } from 'vitest';
+import { settledTensors } from '../../../../../tests/support/settled-tensors.js';
 import { ShallowsError } from '../../errors.js';
 import { localDisk } from '../../files/index.js';
 import { copyContents } from './contents.js';
@@ -105,7 +106,7 @@ test('what is as it was written, but cannot be read, is an error: nothing older 
   const contents = { ...copyContents({ tensors: {}, json: {} }), 'state.safetensors': [Buffer.from('no tensors')] };
   const facts = { progress: { epoch: 1, batch: 40, sample: 40, elapsedMs: 1, fraction: 0 }, metrics: {} };
   await writeFolder(localDisk, { folder, name: 'ba40', sequence: 40, facts, contents });
-  const live = stats().liveTensors;
+  const live = await settledTensors();
   expect(() => resumeFrom('auto', { folder })).toThrow(/readCheckpoint: .*ba40, got state\.safetensors: /);
   expect(stats().liveTensors).toBe(live);
 });
