@@ -16,6 +16,7 @@
 #include "keyed.h"
 #include "linear.h"
 #include "memory.h"
+#include "profile.h"
 #include "residual.h"
 #include "runtime.h"
 #include "tensor.h"
@@ -31,6 +32,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   shallows::registerCheckpoint(env, exports);
   shallows::registerRuntime(env, exports);
   shallows::registerFastKernels(env, exports);
+  shallows::registerProfile(env, exports);
   shallows::registerResidual();
   shallows::registerKeyed();
   shallows::registerLinear();

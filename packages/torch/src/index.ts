@@ -19,6 +19,7 @@ export type { PictureOperators } from './picture-ops.js';
 
 import './print/index.js';
 
+export { type OperatorTime, type Profile, profile } from './profile.js';
 export { Replay } from './replay.js';
 export type { JoinOptions, ResidualOperators } from './residual-ops.js';
 export * from './runtime.js';

@@ -86,6 +86,9 @@ export interface Native {
   setFastKernels(value: boolean): boolean;
   determinism(): Record<string, boolean>;
   peakMemory(device: string): number;
+  startProfile(): void;
+  /** Nanoseconds. */
+  stopProfile(): [name: string, calls: number, self: number, total: number][];
   manualSeed(seed: bigint): void;
   newGenerator(device: string): number;
   seedGenerator(handle: number, seed: bigint): void;
