@@ -23,6 +23,8 @@ interface DepthRow {
   readonly timeEfficiency: number | null;
   /** Median over the pairs of dropped ÷ (full · (1 − saved)), 1 where a step takes the time of its work; low and high as above. */
   readonly overIdeal: Spread;
+  /** The same of a step whose whole batch has fewer rows, so that it is as much work; `null` where it was not measured. */
+  readonly smallBatch: number | null;
 }
 
 interface Failure {
@@ -39,6 +41,11 @@ interface Pair {
   readonly dropped: number;
   readonly saved: number;
   readonly savedTime?: number;
+}
+
+interface Measured {
+  readonly pairs: readonly Pair[];
+  readonly smallBatch?: number | null;
 }
 
 interface Setting {
@@ -90,7 +97,8 @@ export const depth: Benchmark<Row> = {
   name: 'depth',
   about:
     'Steps that drop something, each beside one that drops nothing, by turns in one process: what dropping saves, and what the ' +
-    'same forward work would take by itself. A fifth as many pairs of the peers as of ours.',
+    'same forward work would take by itself; beside rows, how a step does whose batch just has fewer rows. A fifth as many pairs ' +
+    'of the peers as of ours.',
   run: (context) =>
     settings
       .filter(({ drop, network }) => !context.quick || (network === 'vit' ? true : drop === 'blocks, linear 0.2'))
@@ -100,7 +108,7 @@ export const depth: Benchmark<Row> = {
       title: 'Time saved by what is dropped, 2 threads',
       columns: [
         ...['network', 'dropped', 'system', 'nothing dropped, ms', 'with drops, ms', 'work saved', 'time saved'],
-        ...['time ÷ work', 'time ÷ time of the branches', 'step ÷ ideal'],
+        ...['time ÷ work', 'time ÷ time of the branches', 'step ÷ ideal', 'a smaller batch ÷ ideal'],
       ],
       rows: rows.map((row) =>
         isMeasured(row)
@@ -108,8 +116,9 @@ export const depth: Benchmark<Row> = {
               ...[row.network, row.drop, `${row.system}, ${row.method}`, figure(row.fullMs), figure(row.droppedMs)],
               ...[percent(row.workSaved), percent(row.timeSaved), ratioText(row.efficiency)],
               ...[row.timeEfficiency === null ? '–' : row.timeEfficiency.toFixed(3), ratioText(row.overIdeal)],
+              row.smallBatch === null ? '–' : row.smallBatch.toFixed(3),
             ]
-          : [row.network, row.drop, row.system, row.failure, '–', '–', '–', '–', '–', '–'],
+          : [row.network, row.drop, row.system, row.failure, '–', '–', '–', '–', '–', '–', '–'],
       ),
     },
   ],
@@ -141,7 +150,7 @@ function runSetting({ python, quick, tell }: Context, { network, drop, rate, sch
     if (command === null) return { ...name, failure: 'skipped: no Python with torch' };
     tell(`${network}, ${drop}: ${system}, ${method}`);
     try {
-      return summarise(name, runJson(command) as readonly Pair[]);
+      return summarise(name, runJson(command) as Measured);
     } catch (error) {
       if (system === OURS) throw error;
       return { ...name, failure: reasonOf(error) };
@@ -160,7 +169,7 @@ function runSetting({ python, quick, tell }: Context, { network, drop, rate, sch
 
 type Name = Pick<DepthRow, 'network' | 'drop' | 'system' | 'method'>;
 
-function summarise(name: Name, pairs: readonly Pair[]): DepthRow {
+function summarise(name: Name, { pairs, smallBatch = null }: Measured): DepthRow {
   const whole = figuresOf(pairs);
   // Fifths of the run, for the spread: single pairs drop different blocks.
   const size = Math.ceil(pairs.length / PARTS);
@@ -180,6 +189,7 @@ function summarise(name: Name, pairs: readonly Pair[]): DepthRow {
     efficiency: spread((each) => each.efficiency),
     timeEfficiency: whole.timeEfficiency,
     overIdeal: spread((each) => each.overIdeal),
+    smallBatch,
   };
 }
 

@@ -1,7 +1,7 @@
 // Training steps with something dropped, each beside one with nothing dropped: prints both, the share of work saved and the
-// share of time that the dropped branches take when everything runs.
+// share of time that the dropped branches take when everything runs; for rows, how a batch of fewer rows does.
 // Arguments: NETWORK (resnet110, resnet50, vit), a policy as JSON, threads, pairs of steps.
-import { ops, randn, scope, setNumThreads } from '@shallows/torch';
+import { ops, randn, scope, setNumThreads, type Tensor } from '@shallows/torch';
 import {
   applyPolicy,
   drawPlan,
@@ -47,19 +47,36 @@ const networks: Readonly<Record<string, Network>> = {
   },
 };
 
+function networkOf(name: string): Network {
+  const network = networks[name];
+  if (network === undefined) throw new Error(`expected one of ${Object.keys(networks).join(', ')}, got ${name}`);
+  return network;
+}
+
 const [name = '', options = '{}', threads, count] = process.argv.slice(2);
-const network = networks[name];
-if (network === undefined) throw new Error(`expected one of ${Object.keys(networks).join(', ')}, got ${name}`);
+const network = networkOf(name);
 setNumThreads(Number(threads));
 const model = network.make();
-const optimizer = new SGD(model.parameters(), { lr: 0.01, momentum: 0.9, nesterov: true, weightDecay: 1e-4 });
+const optimizer = new SGD(model.parameters(), {
+  lr: 0.01,
+  momentum: 0.9,
+  nesterov: true,
+  weightDecay: 1e-4,
+  fused: true,
+});
 const { channelsLast } = network;
 if (channelsLast) orderModel(model, true);
-const x = placed(randn(network.input), { device: 'cpu', channelsLast });
 const rows = network.input[0] as number;
-const y = ops.aten.randint(10, [rows], { dtype: 'int64' });
+
+/** A batch of so many rows. */
+function batchOf(count: number): { readonly x: Tensor; readonly y: Tensor } {
+  const x = placed(randn([count, ...network.input.slice(1)]), { device: 'cpu', channelsLast });
+  return { x, y: ops.aten.randint(10, [count], { dtype: 'int64' }) as Tensor };
+}
+
+const batch = batchOf(rows);
 findSites(model);
-const work = measureWork((pass) => model.forward(x, pass));
+const work = measureWork((pass) => model.forward(batch.x, pass));
 const policy = Policy(JSON.parse(options) as PolicyOptions);
 const sites = applyPolicy(model, policy);
 const none = Policy({ drop: 0 });
@@ -67,7 +84,7 @@ const all = applyPolicy(model, none);
 applyPolicy(model, policy);
 
 /** One step that follows a plan; returns its milliseconds. */
-function run(plan: Plan): number {
+function run(plan: Plan, { x, y } = batch): number {
   const start = performance.now();
   scope(() => {
     optimizer.zeroGrad();
@@ -128,14 +145,26 @@ const measured = plans.map((plan, i) => {
   const droppedMs = run(plan);
   return { plan, fullMs: run(full), droppedMs };
 });
-const shares = timeShares(Math.min(8, Math.ceil(Number(count) / 4)));
-console.log(
-  JSON.stringify(
-    measured.map(({ plan, fullMs, droppedMs }) => ({
-      full: fullMs,
-      dropped: droppedMs,
-      saved: savedBy(plan, (site) => (work.branchFlops[site] ?? 0) / work.totalFlops),
-      savedTime: savedBy(plan, (site) => shares.get(site) ?? 0),
-    })),
-  ),
-);
+const rounds = Math.min(8, Math.ceil(Number(count) / 4));
+const shares = timeShares(rounds);
+const pairs = measured.map(({ plan, fullMs, droppedMs }) => ({
+  full: fullMs,
+  dropped: droppedMs,
+  saved: savedBy(plan, (site) => (work.branchFlops[site] ?? 0) / work.totalFlops),
+  savedTime: savedBy(plan, (site) => shares.get(site) ?? 0),
+}));
+
+/** How much longer than its share a step takes with a batch that just has fewer rows, as much work as the plans leave. */
+function smallBatch(): number {
+  const kept = Math.round(rows * (1 - pairs.reduce((sum, { saved }) => sum + saved, 0) / pairs.length));
+  const fewer = batchOf(kept);
+  const plan = drawPlan(none, all, { key, step: 0, rows: kept });
+  for (let i = 0; i < 3; i++) run(plan, fewer);
+  const ratios = Array.from({ length: 3 * rounds }, () => {
+    const [before, alone, after] = [run(full), run(plan, fewer), run(full)];
+    return alone / (((before + after) / 2) * (kept / rows));
+  });
+  return median(ratios);
+}
+
+console.log(JSON.stringify({ pairs, smallBatch: policy.unit === 'row' ? smallBatch() : null }));

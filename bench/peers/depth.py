@@ -162,7 +162,7 @@ make, shape = {
 }[network]
 torch.manual_seed(1)
 model = make()
-optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9, nesterov=True, weight_decay=1e-4, foreach=True)
+optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9, nesterov=True, weight_decay=1e-4, fused=True)
 x, y = torch.randn(shape), torch.randint(10, (shape[0],))
 # Where convolutions are fastest; DINOv2's rows are added back flat, which would copy them there and back.
 if network != "vit" and method != "subset":
@@ -224,13 +224,14 @@ def requested():
     return sum(rate * work for rate, work in zip(rates, branches)) / total
 
 
+# With nothing dropped first: the fused optimizer fails where some parameters have a momentum yet and others have none.
 for _ in range(3):
-    step(True)
     step(False)
+    step(True)
 out = []
 for i in range(pairs):
     order = [False, True] if i % 2 == 0 else [True, False]
     measured = {dropping: step(dropping) for dropping in order}
     saved = measured[True][1] if method in ("gate", "subset") else requested()
     out.append({"full": measured[False][0], "dropped": measured[True][0], "saved": saved})
-print(json.dumps(out))
+print(json.dumps({"pairs": out}))
