@@ -9,13 +9,16 @@ let takeHandle: (tensor: TensorHandle) => number;
 let ownerOf: (tensor: TensorHandle) => Scope | null;
 let setOwner: (tensor: TensorHandle, owner: Scope | null) => void;
 
-/** The tensors that one running scope will free. */
+/** One running scope: it will free the members from `start` on, up to where the scope within it starts. */
 interface Scope {
-  readonly members: TensorHandle[];
+  readonly start: number;
   readonly parent: Scope | null;
 }
 
 let current: Scope | null = null;
+/** Of all running scopes, the innermost last; nothing from `end` on. */
+const members: (TensorHandle | null)[] = [];
+let end = 0;
 
 /** What a JavaScript object that stands for a tensor owns: one reference to it on the native side. */
 export class TensorHandle {
@@ -45,7 +48,7 @@ export class TensorHandle {
     if (current === null) this.#outsideBytes = watch(this, handle);
     else {
       this.#owner = current;
-      current.members.push(this);
+      members[end++] = this;
     }
   }
 
@@ -91,23 +94,28 @@ function reportBytes(change: number): void {
 
 /** Starts a scope; {@link leaveScope} must follow. */
 export function enterScope(): void {
-  current = { members: [], parent: current };
+  current = { start: end, parent: current };
 }
 
 /** Ends the innermost scope: frees its tensors in one native call, but for `kept`, which move to the scope around it. */
 export function leaveScope(kept: ReadonlySet<TensorHandle> | null, words: (length: number) => Float64Array): void {
   const scope = current;
   if (scope === null) return;
-  current = scope.parent;
-  const { members, parent } = scope;
-  const frame = words(members.length);
-  const base = frame.length - members.length;
+  const { start, parent } = scope;
+  current = parent;
+  if (end === start) return;
+  const made = end - start;
+  const frame = words(made);
+  const base = frame.length - made;
   let count = 0;
-  for (const tensor of members) {
+  end = start;
+  for (let i = start; i < start + made; i++) {
+    const tensor = members[i] as TensorHandle;
+    members[i] = null;
     if (ownerOf(tensor) !== scope || handleOf(tensor) === 0) continue;
     if (kept?.has(tensor)) {
       setOwner(tensor, parent);
-      parent?.members.push(tensor);
+      if (parent !== null) members[end++] = tensor;
     } else {
       frame[base + count++] = takeHandle(tensor);
     }
