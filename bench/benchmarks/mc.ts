@@ -18,7 +18,7 @@ export const mc: Benchmark<MonteCarloRow> = {
     if (python === null) tell('peers: skipped, no Python with torch');
     return benchMonteCarlo(
       python,
-      quick ? { passes: 3, rounds: 1 } : { passes: PASSES, rounds: 9 },
+      quick ? { passes: 3, rounds: 1 } : { passes: PASSES, rounds: 25 },
       ({ network, system }) => tell(`${network}: ${system}`),
     );
   },
