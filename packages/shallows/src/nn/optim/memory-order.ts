@@ -1,6 +1,7 @@
 import { Operator, type Tensor } from '@shallows/torch';
 
 const contiguous = new Operator('aten::contiguous');
+const permute = new Operator('aten::permute');
 
 /** Bits of {@link memoryOrder}. */
 const ROWS = 1;
@@ -34,4 +35,9 @@ export function keptOrder(tensor: Tensor): number {
 /** A copy in an order. */
 export function inOrder(tensor: Tensor, order: number): Tensor {
   return contiguous.call([tensor], { memoryFormat: formatOf(order) }) as Tensor;
+}
+
+/** A tensor of an order so that its dimensions lie in memory row by row: itself, or a view with the channels last. */
+export function rowByRow(tensor: Tensor, order: number): Tensor {
+  return order === CHANNELS_LAST ? (permute.call([tensor, [0, 2, 3, 1]]) as Tensor) : tensor;
 }

@@ -1,6 +1,6 @@
 import { Operator, type Tensor } from '@shallows/torch';
 import type { Parameter } from '../parameter.js';
-import { hasOrder, inOrder } from './memory-order.js';
+import { hasOrder, inOrder, rowByRow } from './memory-order.js';
 import { type ParameterState, stateTensor } from './parameter-states.js';
 
 const foreachCopy_ = new Operator('aten::_foreach_copy_');
@@ -33,20 +33,23 @@ export function listsOf(moved: readonly Moved[], names: readonly string[]): read
 
 /**
  * Runs a fused operator on lists of one device and dtype each. Fused operators read memory from the first element to the
- * last without a look at strides, so whatever lies in another order than its state takes part as a copy.
+ * last without a look at strides, so whatever lies in another order than its state takes part as a copy. They copy gradients
+ * that do not lie row by row themselves: these, and what belongs to them, take part as views that do.
  */
 export function fused(moved: readonly Moved[], names: readonly string[], run: (lists: Lists) => void): void {
   for (const lists of listsOf(moved, names)) {
-    const { params, grads } = lists;
+    const { params, grads, states } = lists;
     const targets: Tensor[] = [];
     const copies: Tensor[] = [];
     for (const [i, { parameter, grad, state }] of lists.moved.entries()) {
       if (!hasOrder(grad, state.order)) grads[i] = inOrder(grad, state.order);
-      if (hasOrder(parameter, state.order)) continue;
-      const copy = inOrder(parameter, state.order);
-      params[i] = copy;
-      targets.push(parameter);
-      copies.push(copy);
+      if (!hasOrder(parameter, state.order)) {
+        const copy = inOrder(parameter, state.order);
+        params[i] = copy;
+        targets.push(parameter);
+        copies.push(copy);
+      }
+      for (const list of [params, grads, ...states]) list[i] = rowByRow(list[i] as Tensor, state.order);
     }
     run(lists);
     if (targets.length > 0) foreachCopy_.call([targets, copies]);
