@@ -33,7 +33,7 @@ export const checkpoint: Benchmark<Comparison> = {
 
 function pair(context: Context, work: string, kind: string, names: readonly string[]): Comparison[] {
   const { python, quick, folder } = context;
-  const [times, rounds] = quick ? [1, 1] : [5, 5];
+  const [times, rounds] = quick ? [1, 1] : [5, 9];
   return compare(context, {
     ...{ work, threads: 2, rounds },
     ours: { command: ours('checkpoint', kind, join(folder, `ours-${kind}`), times) },

@@ -86,7 +86,7 @@ function steps({ quick, tell }: Context): Point[] {
   return curves.flatMap(({ kind, title, sizes, quick: few }) => {
     tell(`${title}: ${(quick ? few : sizes).join(', ')}`);
     const args = JSON.stringify(quick ? few : sizes);
-    const found = runJson(ours('scale', kind, args, quick ? 1 : 5)) as readonly {
+    const found = runJson(ours('scale', kind, args, quick ? 1 : 11)) as readonly {
       readonly size: number;
       readonly cost: number;
       readonly ms: readonly number[];

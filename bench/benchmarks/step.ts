@@ -40,8 +40,9 @@ export const step: Benchmark<Row> = {
   name: 'step',
   about:
     'Full training steps with nothing dropped: forward, loss, backward, optimizer. On both sides the faster of ' +
-    'contiguous and channels-last memory and of plain and fused optimizers is measured first and then taken. Where a step ' +
-    'goes is what a profiler adds up of a few more steps; the profilers themselves take part of it.',
+    'contiguous and channels-last memory and of plain and fused optimizers is measured first and then taken. ' +
+    '`--compile` adds torch.compile. Where a step goes is what a profiler adds up of a few more steps; the profilers themselves ' +
+    'take part of it.',
   run: (context) => works.flatMap((work) => context.threads.flatMap((threads) => runWork(context, work, threads))),
   tables: (rows) => [
     ...comparisonTables('Training steps', rows.filter(isComparison)),
